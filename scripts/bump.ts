@@ -69,6 +69,15 @@ const run = (command: string, ...args: ReadonlyArray<string>): void => {
 const versionIn = (file: string): string =>
   (JSON.parse(readFileSync(file, "utf8")) as { readonly version: string }).version
 
+/** The sources of all packages, some of which say their version. */
+const sources = (packages: string): ReadonlyArray<string> =>
+  readdirSync(packages).flatMap((name) => {
+    const folder = join(packages, name, "src")
+    if (!existsSync(folder)) return []
+    return readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts")).map((file) => join(folder, file))
+  })
+
 const bump = (): void => {
   const before = readFileSync(changelog, "utf8")
   const changes = readdirSync(join(root, ".changeset"))
@@ -90,6 +99,14 @@ const bump = (): void => {
   const version = versionIn(released!)
   writeFileSync(changelog, withSection(before, version, date, changes))
   writeFileSync(manifest, readFileSync(manifest, "utf8").replace(`"version": "${current}"`, `"version": "${version}"`))
+  for (const file of sources(join(root, "packages"))) {
+    const text = readFileSync(file, "utf8")
+    const bumped = text.replaceAll(
+      new RegExp(`\\bversion(:| =) "${RegExp.escape(current)}"`, "g"),
+      `version$1 "${version}"`
+    )
+    if (bumped !== text) writeFileSync(file, bumped)
+  }
   run("npm", "install", "--package-lock-only", "--ignore-scripts", "--offline")
   console.log(`${current} → ${version}: look at CHANGELOG.md, and commit`)
 }

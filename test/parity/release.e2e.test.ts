@@ -194,6 +194,7 @@ describe("releases", () => {
     assert.include(refused.stderr, "begins with \"`x` does y.\", wanted is one of Added, Changed,")
     assert.include(readFileSync(join(project, "packages/b/package.json"), "utf8"), "0.2.0")
 
+    put("packages/a/src/Version.ts", `export const version = "0.2.0"\nexport const known = "0.2.0"\n`)
     change("one", "Fixed: `x` does y.")
     change("two", "Added: `z`,\nin two lines.")
     await succeeds("node scripts/bump.ts")
@@ -204,6 +205,11 @@ describe("releases", () => {
       assert.strictEqual((JSON.parse(read(file)) as { version: string }).version, "0.3.0", file)
     }
     assert.include(read("packages/a/package.json"), `"@fermata/b": "0.3.0"`)
+    // What a source says of its own version goes along, and what it says of others does not.
+    assert.strictEqual(
+      read("packages/a/src/Version.ts"),
+      `export const version = "0.3.0"\nexport const known = "0.2.0"\n`
+    )
     assert.deepStrictEqual(readdirSync(join(project, ".changeset")).sort(), ["README.md", "config.json"])
     assert.match(
       read("CHANGELOG.md"),

@@ -11,6 +11,7 @@ import { ContractsGroup } from "./ContractsGroup.ts"
 import { DiffGroup } from "./DiffGroup.ts"
 import { EventsGroup } from "./EventsGroup.ts"
 import { Idempotency } from "./Idempotency.ts"
+import * as Described from "./internal/Described.ts"
 import { JournalGroup } from "./JournalGroup.ts"
 import { PolicyGroup } from "./PolicyGroup.ts"
 import { RunsGroup } from "./RunsGroup.ts"
@@ -46,6 +47,9 @@ export class Api extends HttpApi.make("fermata")
   .annotate(HttpApi.QueryParseOptions, { onExcessProperty: "error" })
   .annotateMerge(OpenApi.annotations({
     title: "Fermata",
-    description: "Durable runs of workflows and agents: start them, look at them, answer and steer them."
+    version: Described.version,
+    description: "Durable runs of workflows and agents: start them, look at them, answer and steer them.",
+    license: { name: "MIT", identifier: "MIT" },
+    transform: (spec): Record<string, unknown> => Described.describe(Api, spec)
   }))
 {}

@@ -26,6 +26,7 @@ import * as AuditHandlers from "./internal/AuditHandlers.ts"
 import * as Callbacks from "./internal/Callbacks.ts"
 import * as ContractsHandlers from "./internal/ContractsHandlers.ts"
 import * as DiffHandlers from "./internal/DiffHandlers.ts"
+import * as Docs from "./internal/Docs.ts"
 import * as EventsHandlers from "./internal/EventsHandlers.ts"
 import * as Front from "./internal/Front.ts"
 import * as JournalHandlers from "./internal/JournalHandlers.ts"
@@ -52,7 +53,11 @@ export const routerConfig = { maxParamLength: longestName, caseSensitive: true }
  */
 export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never, Needs | HttpRouter.HttpRouter> =>
   Layer.merge(
-    Layer.merge(Front.layer(options), Callbacks.layer(options.callbackSecret)),
+    Layer.mergeAll(
+      Front.layer(options),
+      Callbacks.layer(options.callbackSecret),
+      options.docs === false ? Layer.empty : Docs.layer
+    ),
     HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
       Layer.provide([
         AccessHandlers.layer,

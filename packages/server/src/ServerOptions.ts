@@ -26,6 +26,8 @@ export interface ServerOptions {
   readonly maxBody?: number
   /** How many streams may be open at once. */
   readonly streams?: Limits
+  /** Whether the description of the API is there as a page, at `/docs`; it is when absent. */
+  readonly docs?: boolean
 }
 
 /** The longest body (bytes) that is read where nobody says otherwise. */

@@ -1,0 +1,131 @@
+/**
+ * What the description of the API says beside its schemas: what each route is for,
+ * the scope that it asks for, and how a caller shows who it is.
+ */
+import * as Context from "effect/Context"
+import * as HttpApi from "effect/http-api/HttpApi"
+import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import { RequiredScope } from "../Access.ts"
+
+/** The version of the packages, which is that of the API. */
+export const version = "0.1.0"
+
+/** What the groups of routes are about. */
+export const groups: Readonly<Record<string, string>> = {
+  runs: "Runs: found, listed, started and steered.",
+  journal: "What was recorded of a run, entry by entry.",
+  steps: "The steps of a run: looked at, and settled where nobody knows what came of one.",
+  artifacts: "What steps keep beside their outcomes, and values that are too large for an answer of their own.",
+  diff: "Where two runs part.",
+  agents: "Runs of agents, beside what every run has.",
+  approvals: "Questions to people, and their answers.",
+  signals: "Messages to a run that waits for one.",
+  events: "Events: published, and heard by whoever subscribes to their names.",
+  contracts: "Contracts: checked, stored, and shown as a graph.",
+  policy: "Rules that answers let stand: calls of tools that are not asked about again.",
+  spending: "What agents have spent, by the day, and what more they may spend on one.",
+  streams:
+    "Server-sent events. A client that comes back with `Last-Event-ID`, at whichever server, misses nothing and hears nothing twice.",
+  system: "The server itself and the processes that work on runs.",
+  audit: "Who has done what, in a chain that shows whether it was changed.",
+  access: "Who calls, logins of browsers, and tokens."
+}
+
+/** What each route does, in a few words. */
+export const routes: Readonly<Record<string, string>> = {
+  "runs.list": "List runs, the last started first",
+  "runs.counts": "Count runs by status",
+  "runs.start": "Start a run, or join the one of its key",
+  "runs.get": "Look at a run, at once or when it is over or wants somebody",
+  "runs.cancel": "Cancel a run",
+  "runs.pause": "Pause a run behind the steps that are under way",
+  "runs.resume": "Let a paused run go on",
+  "runs.raise": "Raise what a run may spend",
+  "runs.fork": "Start another run that shares the beginning of this one",
+  "runs.retry": "Start another run that goes on where this one failed",
+  "journal.page": "Read the journal of a run, as JSON or as stored lines",
+  "steps.list": "List the steps of a run",
+  "steps.get": "Look at a step with its input and output",
+  "steps.settle": "Say what came of a step of which nobody knows",
+  "artifacts.list": "List what the steps of a run keep",
+  "artifacts.content": "Read an artifact, whole or by ranges of bytes",
+  "artifacts.blob": "Read a stored value by its hash, whole or by ranges of bytes",
+  "diff.page": "Compare two runs",
+  "agents.state": "See how far a run of an agent is",
+  "approvals.list": "List open questions",
+  "approvals.get": "Look at a question",
+  "approvals.answer": "Answer a question as the person whose token it is",
+  "approvals.delegate": "Hand a question on to somebody else",
+  "signals.send": "Send a signal to a run",
+  "signals.sample": "See what a signal that a run waits for may look like",
+  "events.list": "List events, the last first",
+  "events.emit": "Publish an event",
+  "contracts.list": "List contracts",
+  "contracts.add": "Store a contract",
+  "contracts.check": "Check a contract, and store nothing",
+  "contracts.get": "Read a contract",
+  "contracts.graph": "Read a contract as a graph",
+  "policy.list": "List the rules that stand",
+  "policy.revoke": "Take back a rule",
+  "spending.sums": "Sum what agents have spent",
+  "spending.raises": "List raises of what agents may spend on a day",
+  "spending.raise": "Raise what an agent may spend on a day",
+  "streams.run": "Follow the journal of a run",
+  "streams.tokens": "Follow what the steps of a run say while they work",
+  "streams.agent": "Follow a run of an agent, in its own events or as the AI SDK or AG-UI reads them",
+  "streams.all": "Follow all runs",
+  "system.heartbeat": "See that the server lives, without a look at its store",
+  "system.health": "See that the server reaches its store",
+  "system.workers": "List the processes that work on runs",
+  "system.state": "See what there is to do, and who does it",
+  "system.metrics": "Read counts and durations, as Prometheus reads them",
+  "audit.list": "List who has done what, the last first",
+  "audit.verify": "See whether the audit has been changed",
+  "access.me": "See who one is here",
+  "access.login": "Get a cookie for a token",
+  "access.logout": "End a login",
+  "access.tokens": "List tokens",
+  "access.createToken": "Make a token",
+  "access.removeToken": "Take back a token and every login by it"
+}
+
+type Json = Record<string, unknown>
+
+/** A description with all of it. */
+export const describe = <Id extends string, Groups extends HttpApiGroup.Constraint>(
+  api: HttpApi.HttpApi<Id, Groups>,
+  spec: Json
+): Json => {
+  const paths = spec["paths"] as Record<string, Record<string, Json>>
+  HttpApi.reflect(api, {
+    onGroup: () => {},
+    onEndpoint: ({ endpoint, group, mergedAnnotations }) => {
+      const path = endpoint.path.replace(/(?<=.)\/$/, "").replaceAll(/:(\w+)/g, "{$1}")
+      const operation = paths[path]?.[endpoint.method.toLowerCase()]
+      if (operation === undefined) return
+      const scope = Context.get(mergedAnnotations, RequiredScope)
+      operation["summary"] = routes[`${group.identifier}.${endpoint.identifier}`]
+      operation["description"] = scope === "anyone"
+        ? "Open to anyone."
+        : scope === "caller"
+        ? "Asks for a token with any scope."
+        : `Asks for the scope \`${scope}\`.`
+      operation["security"] = scope === "anyone" ? [] : [{ token: [] }, { login: [] }]
+    }
+  })
+  const components = spec["components"] as Json
+  return {
+    ...spec,
+    components: {
+      ...components,
+      securitySchemes: {
+        token: { type: "http", scheme: "bearer", description: "A token, as `fermata token create` makes them." },
+        login: { type: "apiKey", in: "cookie", name: "fermata", description: "The cookie of `POST /api/login`." }
+      }
+    },
+    tags: (spec["tags"] as ReadonlyArray<{ readonly name: string }>).map(({ name }) => ({
+      name,
+      description: groups[name]
+    }))
+  }
+}
