@@ -32,3 +32,38 @@ describe("fermata runs retry", () => {
     assert.include(done.stderr, `Run ${retried.json.runId} cannot be retried: it has completed`)
   })
 })
+
+describe("fermata runs cancel --filter", () => {
+  it("says how many runs a filter finds, then acts on them by a run of its own, and refuses what says nothing", async () => {
+    const project = new Project()
+    const here = (...args: ReadonlyArray<string>) => project.start(args, { cwd }).ended
+    const runs = await Promise.all(
+      ["a", "b"].map((key) => here("run", "trip.json", "--key", key, "--detach", "--json"))
+    )
+    const filter = ["--filter", "workflow=trip", "--filter", "status=queued"]
+    const dry = await here("runs", "cancel", ...filter, "--dry-run")
+    assert.strictEqual(dry.code, 0)
+    assert.include(dry.stderr, "cancel would act on 2 runs")
+    for (const { json } of runs) assert.include(dry.stdout, json.runId)
+
+    const done = await here("runs", "cancel", ...filter, "--reason", "closed", "--json")
+    assert.deepStrictEqual([done.code, done.json.status], [0, "completed"])
+    assert.deepInclude(done.json.output as object, { action: "cancel", done: 2, skippedCount: 0 })
+    await here("worker", "--until-idle")
+    const listed = await here("runs", "ls", "--json")
+    assert.deepStrictEqual(listed.lines.map(({ status }) => status), ["cancelled", "cancelled"])
+    assert.isEmpty(project.bodies)
+
+    const mistakes = [
+      [["runs", "pause"], "fermata runs pause needs a run, or runs: by --filter"],
+      [["runs", "retry", "1f0c", "--all"], "takes one run, or a filter, and not both"],
+      [["runs", "resume", "--filter", "statsu=failed"], "--filter cannot be by \"statsu\": expected one of status"],
+      [["runs", "resume", "--filter", "status=lost"], "--filter status cannot be \"lost\": expected one of queued"]
+    ] as const
+    await Promise.all(mistakes.map(async ([args, expected]) => {
+      const { code, stderr, stdout } = await here(...args)
+      assert.deepStrictEqual([code, stdout], [2, ""], stderr)
+      assert.include(stderr, expected)
+    }))
+  })
+})

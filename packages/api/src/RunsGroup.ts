@@ -1,7 +1,10 @@
 /** The routes for runs: found, listed, started and steered. */
+import { BulkPreview, BulkRequest, BulkStarted } from "@fermata/core/BulkAct"
 import { Census } from "@fermata/core/Owner"
 import { Receipt } from "@fermata/core/Receipt"
 import {
+  BulkRefused,
+  BulkUnconfirmed,
   ForkRefused,
   PayloadRefused,
   RaiseRefused,
@@ -168,8 +171,30 @@ const retry = HttpApiEndpoint.post("retry", "/:run/retry", {
   error: [...readErrors, Problem.of(RetryRefused)]
 }).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
 
+const { filter: bulkFilter, ids: bulkIds, ...bulkFields } = BulkRequest.fields
+
+const actions = HttpApiEndpoint.post("actions", "/actions", {
+  payload: Schema.Struct({
+    ...bulkFields,
+    /** Which runs, as the list is asked for them; without a status those to which it can be done. */
+    filter: bulkFilter,
+    ids: bulkIds,
+    /** Only say how many runs there are, and which are the first. */
+    dryRun: optional(Schema.Boolean),
+    /** How many runs there are, as a dry run says; needed for more than 10,000. */
+    confirm: optional(Schema.Int)
+  }),
+  success: [BulkPreview, BulkStarted.pipe(HttpApiSchema.status(202))],
+  error: [
+    ...findErrors,
+    Problem.of(BulkRefused),
+    Problem.of(BulkUnconfirmed),
+    Problem.of(PayloadRefused)
+  ]
+}).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
+
 /** The routes below `/api/runs`. */
 export class RunsGroup extends HttpApiGroup.make("runs")
-  .add(list, counts, start, get, cancel, pause, resume, raise, fork, retry)
+  .add(list, counts, start, get, cancel, pause, resume, raise, fork, retry, actions)
   .prefix("/runs")
 {}

@@ -9,6 +9,7 @@ import type { StepKinds } from "@fermata/contracts/StepKind"
 import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
 import { AccessTokens } from "@fermata/engine/AccessTokens"
 import type { StorageFailed } from "@fermata/engine/Backend"
+import { Bulk } from "@fermata/engine/Bulk"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
@@ -61,6 +62,8 @@ export interface Options {
 /** The services of a command. Errors of the engine are those of the command after `refine`. */
 export interface Host {
   readonly runs: Runs["Service"]
+  /** Acts on many runs at once. */
+  readonly bulk: Bulk["Service"]
   /** The tokens by which a server of this database lets callers in. */
   readonly tokens: AccessTokens["Service"]
   /** What steps say while they work. */
@@ -113,7 +116,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     })
     const context = yield* refine(
       Layer.buildWithScope(
-        Layer.mergeAll(AccessTokens.layer, Events.layer, Runs.layer).pipe(
+        Layer.mergeAll(AccessTokens.layer, Bulk.layer, Events.layer, Runs.layer).pipe(
           Layer.provideMerge(engine),
           Layer.provideMerge(late.layer)
         ),
@@ -226,6 +229,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     let serving: Effect.Effect<Config.Loaded, CommandFailed> | undefined
     return {
       runs: Context.get(context, Runs),
+      bulk: Context.get(context, Bulk),
       tokens: Context.get(context, AccessTokens),
       chunks: Context.get(context, Chunks),
       get contracts() {

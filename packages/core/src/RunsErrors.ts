@@ -170,6 +170,29 @@ export class RetryRefused extends Schema.TaggedError<RetryRefused>()("RetryRefus
   }
 }
 
+/** An act on many runs that cannot be done as it is asked for. Nothing was started. */
+export class BulkRefused extends Schema.TaggedError<BulkRefused>()("BulkRefused", {
+  problem: Schema.String
+}, { httpApiStatus: 422 }) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+/** An act on so many runs that whoever asks for it has to say how many there are. Nothing was started. */
+export class BulkUnconfirmed extends Schema.TaggedError<BulkUnconfirmed>()("BulkUnconfirmed", {
+  matched: Schema.Int,
+  /** How many there may be where nobody says. */
+  most: Schema.Int,
+  confirmed: Schema.optionalKey(Schema.Int)
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return this.confirmed === undefined
+      ? `This acts on ${this.matched} runs, which is more than ${this.most}; confirm that number`
+      : `This acts on ${this.matched} runs, and ${this.confirmed} were confirmed; look again, and confirm that number`
+  }
+}
+
 /** There is no such open question. */
 export class ApprovalNotOpen extends Schema.TaggedError<ApprovalNotOpen>()("ApprovalNotOpen", {
   runId: Schema.String,

@@ -69,6 +69,12 @@ const all = [
     409,
     `Run 1f0c cannot be forked at step "ship": it has a child`
   ],
+  [new RunsErrors.BulkRefused({ problem: "Say which" }), 422, "Say which"],
+  [
+    new RunsErrors.BulkUnconfirmed({ matched: 20_000, most: 10_000, confirmed: 9 }),
+    409,
+    "This acts on 20000 runs, and 9 were confirmed; look again, and confirm that number"
+  ],
   [
     new RunsErrors.RetryRefused({ runId, status: "completed", problem: "it has completed" }),
     409,

@@ -59,6 +59,8 @@ export interface RunFilter {
   readonly restored?: boolean | undefined
   /** What its id begins with. */
   readonly prefix?: string | undefined
+  /** Workflows whose runs are left out. */
+  readonly without?: ReadonlyArray<string> | undefined
   /** Newest (last started) first; at most this many. */
   readonly limit: number
   /** Only runs created before the run with this id, for paging. */
@@ -104,6 +106,8 @@ export interface Backend {
 
   readonly run: (id: string) => Effect.Effect<RunRow | null, StorageFailed>
   readonly runs: (filter: RunFilter) => Effect.Effect<ReadonlyArray<RunRow>, StorageFailed>
+  /** How many runs there are. */
+  readonly runCount: (filter: Omit<RunFilter, "limit">) => Effect.Effect<number, StorageFailed>
   /** Ids that begin with the prefix, at most `limit`. */
   readonly runIds: (prefix: string, limit: number) => Effect.Effect<ReadonlyArray<string>, StorageFailed>
   /** Entries of a run from `from` on, in order, at most `limit`. */

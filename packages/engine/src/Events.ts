@@ -132,7 +132,7 @@ export class Events extends Context.Service<Events, {
             EntryRole.acts.emit(id),
             `event "${name}"`,
             { _tag: "EventEmitted", id, name, payload: stored },
-            row
+            [row]
           )
         } else {
           const act = yield* Acting.of(

@@ -57,6 +57,7 @@ export const make = (store: MemoryStore): Backend => {
     write,
     run: (id) => Effect.sync(() => store.runs.get(id)?.row ?? null),
     runs: (filter) => Effect.sync(() => list(store, filter)),
+    runCount: (filter) => Effect.sync(() => list(store, { ...filter, limit: Infinity }).length),
     runIds: (prefix, limit) =>
       Effect.sync(() => take([...store.runs.keys()].filter((id) => id.startsWith(prefix)).sort(), limit)),
     entries: (run, from, limit) => Effect.sync(() => take(store.runs.get(run)?.entries.slice(from) ?? [], limit)),
@@ -174,6 +175,7 @@ const list = (store: MemoryStore, filter: RunFilter): ReadonlyArray<RunRow> => {
     if (filter.status !== undefined && !filter.status.includes(row.status)) continue
     if (filter.reason !== undefined && (row.reason === null || !filter.reason.includes(row.reason))) continue
     if (filter.workflow !== undefined && filter.workflow !== row.workflow) continue
+    if (filter.without?.includes(row.workflow) === true) continue
     if (filter.parent !== undefined && filter.parent !== row.parent) continue
     if (filter.root !== undefined && filter.root !== row.root) continue
     if (filter.restored === true && (row.restored === undefined || isFinal(row.status as RunStatus))) continue

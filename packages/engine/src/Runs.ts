@@ -7,6 +7,7 @@
  * run carries it out.
  */
 import type { KeptArtifact } from "@fermata/core/Artifact"
+import { engineWorkflows } from "@fermata/core/BulkAct"
 import type { DayRaise, DayRaised } from "@fermata/core/DayRaise"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Census, Owner } from "@fermata/core/Owner"
@@ -101,7 +102,7 @@ export type StartError = WorkflowNotFound | PayloadRefused | StartRefused | Stor
 export class Runs extends Context.Service<Runs, {
   /** The run of this id, or the one whose id begins with this (at least 4 characters). */
   readonly find: (run: string) => Effect.Effect<RunSummary, FindError>
-  /** Runs, the last started first. */
+  /** Runs, the last started first; the engine's own only where their workflow is named. */
   readonly list: (filter?: ListFilter) => Effect.Effect<ReadonlyArray<RunSummary>, FindError>
   /** The run as its journal and the store tell it. Of a corrupt journal, what comes before the damage. */
   readonly show: (run: string) => Effect.Effect<RunView.RunView, FindError | EntryCorrupt>
@@ -321,6 +322,7 @@ export class Runs extends Context.Service<Runs, {
         const rows = yield* backend.runs({
           ...filter,
           limit: filter.limit ?? 50,
+          without: filter.workflow === undefined ? engineWorkflows : undefined,
           parent: filter.parent === undefined ? undefined : (yield* rowOf(filter.parent)).id,
           root: filter.root === undefined ? undefined : (yield* rowOf(filter.root)).id,
           before: filter.before === undefined ? undefined : (yield* rowOf(filter.before)).id

@@ -2,6 +2,7 @@
  * The Node host: runs live in one SQLite file that many processes may share.
  */
 import type { StorageFailed } from "@fermata/engine/Backend"
+import { Bulk } from "@fermata/engine/Bulk"
 import { Chunks } from "@fermata/engine/Chunks"
 import * as ChunkSweep from "@fermata/engine/ChunkSweep"
 import { Engine } from "@fermata/engine/Engine"
@@ -85,7 +86,7 @@ export const layer = (
       synchronous: _synchronous,
       ...rest
     } = options
-    return Layer.merge(ChunkSweep.layer, Otlp.layer).pipe(
+    return Layer.mergeAll(Bulk.served, ChunkSweep.layer, Otlp.layer).pipe(
       Layer.provideMerge(Engine.layer),
       Layer.provideMerge(Otlp.layerTracer),
       Layer.provideMerge(layerStore(options)),

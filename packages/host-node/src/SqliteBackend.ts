@@ -67,6 +67,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       write: (ops) => attempt("write", () => transact(ops) as never),
       run: (id) => read(() => reads.run(id)),
       runs: (filter) => read(() => reads.runs(filter)),
+      runCount: (filter) => read(() => reads.runCount(filter)),
       runIds: (prefix, limit) => read(() => reads.runIds(prefix, limit)),
       entries: (run, from, limit) => read(() => reads.entries(run, from, limit)),
       changes: (after, limit) => read(() => reads.changes(after, limit)),

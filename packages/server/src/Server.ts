@@ -7,7 +7,9 @@ import { Api } from "@fermata/api/Api"
 import type { Contracts } from "@fermata/contracts/Contracts"
 import { AccessTokens } from "@fermata/engine/AccessTokens"
 import { AuditLog } from "@fermata/engine/AuditLog"
+import { Bulk } from "@fermata/engine/Bulk"
 import type { Chunks } from "@fermata/engine/Chunks"
+import type { Engine } from "@fermata/engine/Engine"
 import type { Events } from "@fermata/engine/Events"
 import type { Feed } from "@fermata/engine/Feed"
 import type { HostClock } from "@fermata/engine/HostClock"
@@ -42,7 +44,7 @@ import { longestName, type ServerOptions } from "./ServerOptions.ts"
 import { Streams } from "./Streams.ts"
 
 /** What a server needs: the verbs of an engine, and a way to let callers in. */
-export type Needs = Access | Chunks | Contracts | Events | Feed | HostClock | Runs | Store
+export type Needs = Access | Chunks | Contracts | Engine | Events | Feed | HostClock | Runs | Store
 
 /** How a router of these routes has to be: keys of steps may be long, and names are not said in other letters. For `HttpRouter.serve`. */
 export const routerConfig = { maxParamLength: longestName, caseSensitive: true } as const
@@ -79,7 +81,7 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
       ]),
       Layer.provide(Requests.layer),
       Layer.provide(HttpServer.layerServices),
-      Layer.provide(Layer.merge(AccessTokens.layer, AuditLog.layer)),
+      Layer.provide([AccessTokens.layer, AuditLog.layer, Bulk.layer]),
       Layer.provideMerge(Streams.layer(options.streams))
     )
   )

@@ -99,6 +99,41 @@ describe("the routes that wait, compare and raise", () => {
       assert.strictEqual((yield* retry("nowhere")).status, 404)
     }).pipe(Effect.provide(app)))
 
+  it.effect("many runs are acted on at once, once for each key, and only looked at by a dry run", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* Served
+      const host = yield* TestHost
+      const runs = yield* Effect.forEach(["1", "2", "3"], (id) => started({ input: { id } }))
+      const act = (json: object, headers: Record<string, string> = {}) =>
+        Effect.tap(ask("POST /api/runs/actions", { json, headers }), () => host.settled)
+      const request = { action: "cancel", filter: { workflow: "order" }, reason: "closed" }
+      const dry = yield* act({ ...request, dryRun: true })
+      assert.deepStrictEqual([dry.status, dry.at("matched"), dry.at("first.0.id")], [200, 3, runs[2]!.run])
+      const client = yield* Client
+      const status = (run: string) =>
+        Effect.map(client.runs.get({ params: { run }, query: {} }), ({ status }) => status)
+      assert.strictEqual(yield* status(runs[0]!.run), "suspended")
+
+      const key = { "idempotency-key": "close-1" }
+      const acted = yield* act(request, key)
+      assert.deepStrictEqual([acted.status, acted.at("matched"), acted.at("joined")], [202, 3, false])
+      const detail = yield* client.runs.get({ params: { run: String(acted.at("runId")) }, query: {} })
+      assert.deepInclude(detail.output, { action: "cancel", done: 3, skippedCount: 0 })
+      assert.deepStrictEqual(yield* Effect.forEach(runs, ({ run }) => status(run)), [
+        "cancelled",
+        "cancelled",
+        "cancelled"
+      ])
+      const again = yield* act(request, key)
+      assert.deepStrictEqual([again.status, again.at("runId"), again.at("joined")], [202, acted.at("runId"), true])
+      const reused = yield* act({ action: "retry", filter: {} }, key)
+      assert.deepStrictEqual([reused.status, reused.at("type")], [422, "urn:fermata:problem:KeyReused"])
+      const neither = yield* act({ action: "pause" })
+      assert.deepStrictEqual([neither.status, neither.at("type")], [422, "urn:fermata:problem:BulkRefused"])
+      const listed = yield* ask("GET /api/runs")
+      assert.lengthOf(listed.at("runs") as ReadonlyArray<unknown>, 3)
+    }).pipe(Effect.provide(app)))
+
   it.effect("the header Idempotency-Key stands for the key of a start", () =>
     Effect.gen(function*() {
       const key = { "idempotency-key": "order-17" }

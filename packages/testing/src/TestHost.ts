@@ -3,6 +3,7 @@
  * still until it is moved.
  */
 import type { Backend, StorageFailed } from "@fermata/engine/Backend"
+import { Bulk } from "@fermata/engine/Bulk"
 import { Engine } from "@fermata/engine/Engine"
 import { EngineOptions } from "@fermata/engine/EngineOptions"
 import { HostClock, type ManualHostClock } from "@fermata/engine/HostClock"
@@ -46,7 +47,8 @@ export class TestHost extends Context.Service<TestHost, {
       const pace = given === byClock ? byChoice(() => operationsPerTurn) : given
       const { advance, clock } = hostClock ?? HostClock.makeManual()
       const base = Layer.mergeAll(store, Layer.succeed(HostClock, clock))
-      const engine = Engine.layer.pipe(
+      const engine = Bulk.served.pipe(
+        Layer.provideMerge(Engine.layer),
         Layer.provideMerge(base),
         Layer.provide(
           Layer.mergeAll(Layer.succeed(EngineOptions, { ...defaults, ...options }), Layer.succeed(CurrentPace, pace))

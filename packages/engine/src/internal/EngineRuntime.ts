@@ -99,7 +99,7 @@ export const make = (
   const programs = new Programs({ backend, host, writer, probe })
   const liveness = new Liveness(backend, hostClock, options, ownerId, () => ({
     ...options.info,
-    serves: { programs: programs.keys, ...extensions.documents.offer }
+    serves: { programs: programs.told, ...extensions.documents.offer }
   }))
   const ownership = new Ownership({ ownerId, options, backend, host, rounds, liveness, dropRuns: pool.drop })
 

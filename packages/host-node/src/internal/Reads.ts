@@ -113,7 +113,7 @@ export const make = (db: DatabaseSync) => {
     `SELECT (SELECT count(*) FROM runs WHERE owner IS NOT NULL) AS owned,
             (SELECT count(*) FROM inbox) AS inbox, (SELECT count(*) FROM outbox) AS outbox`
   )
-  const list = RunList.make(db)
+  const { count, list } = RunList.make(db)
   const spending = SpendingSql.read(db)
   const standing = StandingSql.read(db)
   const dayRaises = SpendingSql.readRaises(db)
@@ -122,6 +122,7 @@ export const make = (db: DatabaseSync) => {
     version: (): number => number(version.get()!, "data_version"),
     run: (id: string) => orNull(run.get(id), toRun),
     runs: list,
+    runCount: count,
     runIds: (prefix: string, limit: number) => runIds.all(prefix, atMost(limit)).map((row) => text(row, "id")),
     entries: (id: string, from: number, limit: number) => {
       const row = ofRun.get(id)

@@ -9,7 +9,10 @@ import type { RunFilter, RunRow } from "@fermata/engine/Backend"
 import type { DatabaseSync, SQLInputValue } from "node:sqlite"
 import { type LeanQuery, number, numberOrNull, prepare, prepareLean, runColumns, toRun } from "./Rows.ts"
 
-export const make = (db: DatabaseSync): (filter: RunFilter) => ReadonlyArray<RunRow> => {
+export const make = (db: DatabaseSync): {
+  readonly list: (filter: RunFilter) => ReadonlyArray<RunRow>
+  readonly count: (filter: Omit<RunFilter, "limit">) => number
+} => {
   const keyOf = prepare(db, "SELECT key FROM runs WHERE id = ?")
   const rowOf = prepare(db, `SELECT ${runColumns} FROM runs WHERE key = ?`)
   const firstSince = prepare(db, "SELECT min(key) AS key FROM runs INDEXED BY runs_created WHERE created_at >= ?")
@@ -31,7 +34,7 @@ export const make = (db: DatabaseSync): (filter: RunFilter) => ReadonlyArray<Run
   }
 
   /** Where the keys of the runs lie; undefined where there are none. */
-  const bounds = ({ before, since, until }: RunFilter) => {
+  const bounds = ({ before, since, until }: Omit<RunFilter, "limit">) => {
     let above: number | undefined
     let below: number | undefined
     if (before !== undefined) {
@@ -52,12 +55,11 @@ export const make = (db: DatabaseSync): (filter: RunFilter) => ReadonlyArray<Run
     return { above, below }
   }
 
-  return (filter) => {
+  /** The statements that find the runs together, without what is selected. */
+  const statements = (filter: Omit<RunFilter, "limit">) => {
     const within = bounds(filter)
     if (within === undefined) return []
-    const limit = Math.min(Math.max(0, filter.limit), Number.MAX_SAFE_INTEGER)
-    const keys: Array<number> = []
-    for (const { conditions, from, key } of ways(filter, known)) {
+    return ways(filter, known).map(({ conditions, from, key }) => {
       const all: ReadonlyArray<Condition> = [
         ...conditions,
         ...between(key, within),
@@ -65,16 +67,30 @@ export const make = (db: DatabaseSync): (filter: RunFilter) => ReadonlyArray<Run
         ...filter.until === undefined ? [] : [["+created_at <= ?", filter.until] as const]
       ]
       const where = all.length === 0 ? "" : ` WHERE ${all.map(([sql]) => sql).join(" AND ")}`
-      const rows = query(`SELECT ${key} FROM ${from}${where} ORDER BY ${key} DESC LIMIT ?`).all(
-        ...all.flatMap(([, ...values]) => values),
-        limit
-      )
-      for (const [found] of rows) keys.push(found as number)
-    }
-    return keys.sort((a, b) => b - a).slice(0, limit).flatMap((key) => {
-      const row = rowOf.get(key)
-      return row === undefined ? [] : [toRun(row)]
+      return { key, source: `${from}${where}`, values: all.flatMap(([, ...values]) => values) }
     })
+  }
+
+  return {
+    list: (filter) => {
+      const limit = Math.min(Math.max(0, filter.limit), Number.MAX_SAFE_INTEGER)
+      const keys: Array<number> = []
+      for (const { key, source, values } of statements(filter)) {
+        const rows = query(`SELECT ${key} FROM ${source} ORDER BY ${key} DESC LIMIT ?`).all(...values, limit)
+        for (const [found] of rows) keys.push(found as number)
+      }
+      return keys.sort((a, b) => b - a).slice(0, limit).flatMap((key) => {
+        const row = rowOf.get(key)
+        return row === undefined ? [] : [toRun(row)]
+      })
+    },
+    count: (filter) => {
+      let count = 0
+      for (const { source, values } of statements(filter)) {
+        count += query(`SELECT count(*) FROM ${source}`).get(...values)?.[0] as number
+      }
+      return count
+    }
   }
 }
 
@@ -113,8 +129,9 @@ const between = (
 ]
 
 /** The statements that find the runs together, each by the narrowest index. A plus keeps a condition from choosing another. */
-const ways = (filter: RunFilter, known: Known): ReadonlyArray<Way> => {
+const ways = (filter: Omit<RunFilter, "limit">, known: Known): ReadonlyArray<Way> => {
   const { parent, prefix = "", root } = filter
+  const without = (filter.without ?? []).map(WellFormed.encode)
   const workflow = filter.workflow === undefined ? undefined : WellFormed.encode(filter.workflow)
   const statuses = filter.status === undefined ? undefined : [...new Set(filter.status)]
   const reasons = filter.reason === undefined ? undefined : [...new Set(filter.reason)]
@@ -124,7 +141,8 @@ const ways = (filter: RunFilter, known: Known): ReadonlyArray<Way> => {
   const others: ReadonlyArray<Condition> = [
     ...statuses === undefined ? [] : [oneOf("+status", statuses)],
     ...workflow === undefined ? [] : [["+workflow = ?", workflow] as const],
-    ...filter.restored === true ? [[isDoubted] as const] : []
+    ...filter.restored === true ? [[isDoubted] as const] : [],
+    ...without.length === 0 ? [] : [[`NOT ${oneOf("+workflow", without)[0]}`, oneOf("", without)[1]!] as const]
   ]
   const because: ReadonlyArray<Condition> = reasons === undefined ? [] : [oneOf("+reason", reasons)]
   const labelled = labels.map(([name, value]): Condition => [
@@ -162,8 +180,10 @@ const ways = (filter: RunFilter, known: Known): ReadonlyArray<Way> => {
       conditions: [["reason = ?", reason], ...others]
     }))
   }
-  if (workflow === undefined && statuses === undefined) return [{ from: "runs", key: "runs.key", conditions: [] }]
-  return (workflow === undefined ? known.workflows() : [workflow]).flatMap((name) =>
+  if (workflow === undefined && statuses === undefined) return [{ from: "runs", key: "runs.key", conditions: others }]
+  return (workflow === undefined ? known.workflows() : [workflow]).filter((name) => !without.includes(name)).flatMap((
+    name
+  ) =>
     (statuses ?? known.statuses(name)).map((status): Way => ({
       from: "runs INDEXED BY runs_listed",
       key: "runs.key",

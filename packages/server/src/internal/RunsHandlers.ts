@@ -6,6 +6,7 @@ import * as RunSentence from "@fermata/core/RunSentence"
 import type { Retried, Started } from "@fermata/core/RunStart"
 import type { RunSummary } from "@fermata/core/RunSummary"
 import type { RunView } from "@fermata/core/RunView"
+import { Bulk } from "@fermata/engine/Bulk"
 import { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
@@ -21,6 +22,7 @@ export const layer = HttpApiBuilder.group(
   "runs",
   Effect.fn(function*(handlers) {
     const runs = yield* Runs
+    const bulk = yield* Bulk
     const clock = yield* HostClock
     return handlers.handleAll({
       list: Effect.fnUntraced(function*({ query: { after, label, limit = Pages.defaultLimit, ...filter } }) {
@@ -74,6 +76,18 @@ export const layer = HttpApiBuilder.group(
       }),
       fork: Effect.fnUntraced(function*({ params: { run }, payload }) {
         return yield* runs.fork(run, { ...payload, by: yield* Acting.name })
+      }),
+      actions: Effect.fnUntraced(function*({ payload: { confirm, dryRun = false, ...wanted }, request }) {
+        if (dryRun) return yield* bulk.preview(wanted)
+        const by = yield* Acting.name
+        const key = yield* Acting.keyOf(request)
+        const started = yield* bulk.start(wanted, {
+          by,
+          // The key of a request is its caller's alone.
+          ...(key === undefined ? {} : { key: `${by}:${key}` }),
+          ...(confirm === undefined ? {} : { confirm })
+        })
+        return started.otherInput && key !== undefined ? yield* new KeyReused({ key }) : started
       }),
       retry: Effect.fnUntraced(function*({ params: { run } }) {
         return (yield* runs.retry(run, { by: yield* Acting.name })) as OneOf<Retried>

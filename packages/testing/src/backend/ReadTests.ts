@@ -29,8 +29,14 @@ export const readTests = (test: Test): void => {
         startOwned("timer"),
         suspend("timer", 0, 5, { status: { status: "suspended", reason: "timer", waits: "[]" } })
       ])
-      const listed = (filter: Partial<Parameters<typeof backend.runs>[0]>) =>
-        Effect.map(backend.runs({ limit: 10, ...filter }), ids)
+      const listed = Effect.fnUntraced(function*(filter: Partial<Parameters<typeof backend.runs>[0]>) {
+        assert.strictEqual(
+          yield* backend.runCount(filter),
+          (yield* backend.runs({ ...filter, limit: Infinity })).length,
+          "they are counted as they are listed"
+        )
+        return ids(yield* backend.runs({ limit: 10, ...filter }))
+      })
       assert.deepStrictEqual(yield* listed({}), ["timer", "done", "refund", "waiting", "top"])
       assert.deepStrictEqual(yield* listed({ limit: 2 }), ["timer", "done"])
       assert.deepStrictEqual(yield* listed({ limit: 0 }), [])
@@ -49,6 +55,10 @@ export const readTests = (test: Test): void => {
       assert.deepStrictEqual(yield* listed({ status: ["suspended"], reason: ["signal"] }), ["waiting"])
       assert.deepStrictEqual(yield* listed({ status: ["queued"], reason: ["signal"] }), [])
       assert.deepStrictEqual(yield* listed({ workflow: "refund" }), ["refund"])
+      assert.deepStrictEqual(yield* listed({ without: ["refund", "none"] }), ["timer", "done", "waiting", "top"])
+      assert.deepStrictEqual(yield* listed({ without: ["refund"], root: "top" }), ["top"])
+      assert.deepStrictEqual(yield* listed({ without: ["purchase"], status: ["queued"] }), ["refund"])
+      assert.deepStrictEqual(yield* listed({ without: ["purchase"], reason: ["timer"] }), [])
       assert.deepStrictEqual(yield* listed({ parent: "top" }), ["refund"])
       assert.deepStrictEqual(yield* listed({ root: "top" }), ["refund", "top"])
       assert.deepStrictEqual(yield* listed({ root: "top", workflow: "purchase", status: ["queued"] }), ["top"])
@@ -66,8 +76,14 @@ export const readTests = (test: Test): void => {
         end("b2", 0, "done"),
         start("c", { createdAt: 4_000 })
       ])
-      const listed = (filter: Partial<Parameters<typeof backend.runs>[0]>) =>
-        Effect.map(backend.runs({ limit: 10, ...filter }), ids)
+      const listed = Effect.fnUntraced(function*(filter: Partial<Parameters<typeof backend.runs>[0]>) {
+        assert.strictEqual(
+          yield* backend.runCount(filter),
+          (yield* backend.runs({ ...filter, limit: Infinity })).length,
+          "they are counted as they are listed"
+        )
+        return ids(yield* backend.runs({ limit: 10, ...filter }))
+      })
       assert.deepStrictEqual(yield* listed({ labels: acme }), ["b2", "a2", "a1"])
       assert.deepStrictEqual(yield* listed({ labels: { region: "eu", ...acme } }), ["a2"])
       assert.deepStrictEqual(yield* listed({ labels: { customer: "nobody" } }), [])

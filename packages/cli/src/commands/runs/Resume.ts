@@ -1,19 +1,26 @@
 import * as Command from "effect/cli/Command"
 import { actAndFollow } from "../../Act.ts"
 import * as Arguments from "../Arguments.ts"
+import * as Many from "./Many.ts"
 
 /** `fermata runs resume` */
 export const commandRunsResume = Command.make(
   "resume",
-  { run: Arguments.run, noWait: Arguments.noWait },
-  ({ noWait, run }) =>
-    actAndFollow("runs resume", {
-      run,
-      noWait,
-      goal: "completed",
-      act: (host, { as }) => host.runs.resume(run, { by: as }),
-      said: ({ runId }) => `run ${runId} is asked to go on`
-    })
+  { run: Many.run, noWait: Arguments.noWait, ...Many.flags },
+  ({ noWait, run, ...many }) =>
+    Many.oneOrMany(
+      "runs resume",
+      { action: "resume" },
+      { ...many, run, detach: noWait },
+      (one) =>
+        actAndFollow("runs resume", {
+          run: one,
+          noWait,
+          goal: "completed",
+          act: (host, { as }) => host.runs.resume(one, { by: as }),
+          said: ({ runId }) => `run ${runId} is asked to go on`
+        })
+    )
 ).pipe(
   Command.withDescription(
     "Let a run go on that was paused, failed and was suspended, diverged, or was stopped after repeated crashes"

@@ -1,4 +1,5 @@
 /** The programs that this process serves, and those that the store knows of. */
+import { engineWorkflows } from "@fermata/core/BulkAct"
 import * as Effect from "effect/Effect"
 import type { StorageFailed } from "../../Backend.ts"
 import type { Backend } from "../../Backend.ts"
@@ -41,6 +42,12 @@ export class Programs {
   /** Names and versions of those that are served here, as `name@version`. */
   get keys(): ReadonlyArray<string> {
     return Array.from(this.served.keys())
+  }
+
+  /** As `keys`, without the engine's own, which every process serves. */
+  get told(): ReadonlyArray<string> {
+    return Array.from(this.served.values(), ({ name, version }) => ({ name, key: `${name}@${version}` }))
+      .filter(({ name }) => !engineWorkflows.includes(name)).map(({ key }) => key)
   }
 
   /** The program of this name and version, if it is served here. */

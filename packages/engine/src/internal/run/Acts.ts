@@ -27,7 +27,7 @@ export class Acts implements ActPort {
     key: string,
     what: string,
     body: JournalEntry.EntryBody,
-    outbox?: OutboxRow,
+    outbox: ReadonlyArray<OutboxRow> = [],
     isSame?: (recorded: JournalEntry.JournalEntry) => boolean
   ): void {
     const { batch, ledger, loop, pass, phase, replayer } = this.run
@@ -36,7 +36,7 @@ export class Acts implements ActPort {
     if (typeof verdict === "object") return this.run.diverge(verdict)
     if (verdict === "recorded") return void pass.acted.add(key)
     this.run.append(body)
-    if (outbox !== undefined) batch.send(outbox)
+    for (const row of outbox) batch.send(row)
     loop.wake()
   }
 

@@ -98,12 +98,12 @@ export interface ChildPort {
 
 /** What a run does at once. */
 export interface ActPort {
-  /** Records what the workflow did: a state change, an emitted event. `isSame` tells whether what is recorded is that. */
+  /** Records what the workflow did: a state change, an emitted event; and sends what goes with it. `isSame` tells whether what is recorded is that. */
   readonly record: (
     key: string,
     what: string,
     body: JournalEntry.EntryBody,
-    outbox?: OutboxRow,
+    outbox?: ReadonlyArray<OutboxRow>,
     isSame?: (recorded: JournalEntry.JournalEntry) => boolean
   ) => void
   /** Sends a row to another run's inbox with the next commit. Repeated on replay, so its id must be the same then. */
