@@ -170,6 +170,53 @@ describe("approvals", () => {
       assert.deepStrictEqual(log.entries, ["deploy"])
     }))
 
+  it.effect("N-61: a question of a contract is handed on, goes to others at its times, reminds, and is kept from whom notBy names", () =>
+    Effect.gen(function*() {
+      const { heard, host, id, log } = yield* setUp({
+        approvers: ["admin"],
+        notBy: ["requester", "{{ input.what }}-team"],
+        escalate: [{ afterMs: day / 4, to: ["cto"] }, { afterMs: day / 2, to: ["ceo"] }],
+        remind: { everyMs: day / 3, most: 1 }
+      })
+      const handed = yield* host.runs.delegate(id, { by: "admin", to: "dana", note: "away" })
+      assert.deepStrictEqual(handed.wanted, ["dana"])
+      const back = yield* Effect.flip(host.runs.answer(id, { decision: "approve", by: "admin" }))
+      assert.include(back.message, "admin has handed it on to dana")
+      yield* pass(host, day / 4)
+      yield* pass(host, day / 4)
+      const excluded = yield* Effect.flip(
+        host.runs.answer(id, { decision: "approve", by: "ceo", roles: ["web-team"] })
+      )
+      assert.include(excluded.message, "web-team may not answer it, and another must decide")
+      yield* host.runs.answer(id, { decision: "approve", by: "ceo" })
+      yield* host.settled
+      yield* giveWay()
+      assert.deepStrictEqual(log.entries, ["deploy"])
+      assert.deepStrictEqual(heard.map(({ name, payload }) => [name, (payload as Loose)["to"]]), [
+        ["engine.approval.requested", undefined],
+        ["engine.approval.delegated", "dana"],
+        ["engine.approval.escalated", ["cto"]],
+        ["engine.approval.reminder", ["dana", "cto"]],
+        ["engine.approval.escalated", ["ceo"]],
+        ["engine.approval.granted", undefined]
+      ])
+      const problems = (more: Loose) =>
+        ContractValidation.check(deployment(more)).problems.map(({ expected, path }) => `${path}: ${expected}`)
+      assert.deepStrictEqual(problems({ escalate: [{ afterMs: 5, to: ["a"] }, { afterMs: 5, to: ["b"] }] }), [
+        "steps[0].escalate[1].afterMs: more than the 5 ms of the stage before it"
+      ])
+      assert.deepStrictEqual(problems({ escalate: [{ afterMs: day, to: ["a"] }] }), [
+        `steps[0].escalate[0].afterMs: less than the ${day} ms for which the question is open`
+      ])
+      assert.deepStrictEqual(
+        ContractValidation.check(
+          deployment({ notBy: 7, remind: { everyMs: 1, most: 0 }, escalate: [{ afterMs: 1, to: [] }] })
+        )
+          .problems.map(({ path }) => path),
+        ["steps[0].notBy", "steps[0].escalate[0].to", "steps[0].remind.most"]
+      )
+    }))
+
   it.effect("C-52: after its timeout the gate is denied, or goes where onTimeout says, and a late grant is rejected", () =>
     Effect.gen(function*() {
       const expire = Effect.fnUntraced(function*(more: Loose) {

@@ -33,6 +33,8 @@ import {
   Drawn,
   drawnLayer,
   Everything,
+  HandedOn,
+  handedOnLayer,
   Impatient,
   impatientLayer,
   inside,
@@ -81,6 +83,15 @@ export const people: Simulator.Person = ({ question, standing }, draw) => {
     ...edit,
     ...(question.choices.length === 0 ? {} : { choice: question.choices[draw(question.choices.length)]! })
   }
+}
+
+/** Those who are asked, those to whom it goes later, and somebody who never is: they agree, refuse, hand on, and take back. */
+export const handing: Simulator.Person = (_, draw) => {
+  const all = ["ann", "bob", "cy", "di", "eve", "fay"]
+  const by = all[draw(6)]!
+  const way = draw(8)
+  if (way < 4) return { by, identity: [by], to: all[draw(6)]! }
+  return { by, decision: way === 7 ? "deny" : "approve" }
 }
 
 export const cases: ReadonlyArray<Case> = [
@@ -155,6 +166,11 @@ export const cases: ReadonlyArray<Case> = [
     name: "answers",
     start: Answered.execute({ id: "1" }, { discard: true }),
     options: { layer: answeredLayer, signals: { over: null }, person: people, ends: "any" }
+  },
+  {
+    name: "questions that are handed on",
+    start: HandedOn.execute({ id: "1" }, { discard: true }),
+    options: { layer: handedOnLayer, person: handing, ends: "any" }
   },
   {
     name: "order-saga",

@@ -157,6 +157,30 @@ export const answeredLayer = Answered.toLayer(Effect.fnUntraced(function*() {
   return [first, raced, last]
 }))
 
+/** Asks people who hand questions on, until it goes to others too, and reminds them. */
+export const HandedOn = Workflow.make("handed-on", {
+  payload: { id: Schema.String },
+  success: Schema.Array(Schema.String),
+  idempotencyKey: ({ id }) => id
+})
+
+export const handedOnLayer = HandedOn.toLayer(Effect.fnUntraced(function*() {
+  const ask = (name: string, options: Partial<Approval.Options<never>>) =>
+    Approval.ask(name, {
+      prompt: `${name}?`,
+      approvers: ["ann", "bob"],
+      escalate: [{ after: "30 minutes", to: ["cy"] }, { after: "1 hour", to: ["di", "eve"] }],
+      remind: { every: "20 minutes", most: 3 },
+      ...options
+    }).pipe(
+      Effect.map(({ by }) => `${name}: by ${by.join(", ")}`),
+      Effect.catchTag("ApprovalDenied", ({ by }) => Effect.succeed(`${name}: denied by ${by}`))
+    )
+  const first = yield* ask("pay", { quorum: 2, deadline: "2 hours" })
+  const raced = yield* Effect.raceFirst(ask("which", {}), Effect.as(Effect.sleep("1 hour"), "nobody"))
+  return [first, raced, yield* ask("end", { deadline: "90 minutes", onTimeout: "approve" })]
+}))
+
 /** Its bodies cannot be interrupted, and in the first half minute of the run they do not end at their timeouts. */
 export const Deaf = Workflow.make("deaf", {
   payload: { id: Schema.String },

@@ -3,6 +3,8 @@
  * The decision is recorded, and holds for the call however often the run is
  * replayed and whatever the policy has become meanwhile.
  */
+import * as Approval from "@fermata/engine/Approval"
+import * as Duration from "effect/Duration"
 import type * as Deciding from "./internal/policy/Deciding.ts"
 import * as Judge from "./internal/policy/Judge.ts"
 import * as Rule from "./internal/policy/Rule.ts"
@@ -62,6 +64,12 @@ export interface RulesOptions {
   readonly deny?: ReadonlyArray<string>
   /** Who is asked; "operator" by default. */
   readonly approvers?: ReadonlyArray<string>
+  /** Who of them may not answer: `requester` is who started the run; any other text is a name or a role. */
+  readonly notBy?: string | ReadonlyArray<string>
+  /** Who else is asked when nobody has answered for so long: stages in the order of their times. */
+  readonly escalate?: ReadonlyArray<{ readonly after: Duration.Input; readonly to: ReadonlyArray<string> }>
+  /** How often those who are asked are reminded, by the event `engine.approval.reminder`. */
+  readonly remind?: { readonly every: Duration.Input; readonly most: number }
   /**
    * The folder in which relative paths begin, so that absolute ones into it are known as such; that of the process by
    * default, where its tools have one. Rules that people let stand hold in it alone.
@@ -72,7 +80,7 @@ export interface RulesOptions {
 /**
  * A policy by rules, and without any the default of an agent: what only reads is
  * done, inside of the workspace where it reads files, and "operator" is asked
- * about everything else. Throws where a rule is none. What forbids wins over what asks,
+ * about everything else. Throws where a rule is none, and where times make no sense. What forbids wins over what asks,
  * and that over what allows; a line for a shell is allowed only where each command
  * in it is, and asked about where nobody can say what it does. A relative path in it
  * is meant in each folder that the line may have gone to by `cd`. Files are allowed as
@@ -112,9 +120,27 @@ export const rules = (options: RulesOptions = {}): Policy => {
     ask: read(options.ask),
     deny: read(options.deny),
     approvers: options.approvers === undefined || options.approvers.length === 0 ? ["operator"] : options.approvers,
+    terms: termsOf(options),
     workspace: options.workspace
   }
   return Object.assign((call: Call) => Judge.decide(rules, call), {
     unreadable: Judge.unreadable(rules)
   })
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const termsOf = ({ escalate, notBy, remind }: RulesOptions): Deciding.Terms => {
+  const terms: Deciding.Terms = {
+    ...(notBy === undefined ? {} : { notBy: typeof notBy === "string" ? [notBy] : notBy }),
+    ...(escalate === undefined
+      ? {}
+      : { escalate: escalate.map(({ after, to }) => ({ afterMs: Duration.toMillis(after), to })) }),
+    ...(remind === undefined ? {} : { remind: { everyMs: Duration.toMillis(remind.every), most: remind.most } })
+  }
+  const problem = Approval.problemOf(terms)
+  if (problem !== undefined) throw new Error(`A policy ${problem}`)
+  return terms
 }

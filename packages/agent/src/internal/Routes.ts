@@ -94,6 +94,9 @@ const one = (call: Call, known: Known): Route => {
         ...route,
         ask: {
           approvers: decision.approvers,
+          ...(decision.notBy === undefined ? {} : { notBy: decision.notBy }),
+          ...(decision.escalate === undefined ? {} : { escalate: decision.escalate }),
+          ...(decision.remind === undefined ? {} : { remind: decision.remind }),
           prompt: decision.prompt ?? `Agent "${agent}" wants to call ${call.tool}.`,
           judges: true,
           ...(decision.always === undefined ? {} : { always: decision.always })

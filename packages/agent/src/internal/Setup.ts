@@ -54,6 +54,11 @@ export const Route = Schema.Union([
     ask: Schema.optionalKey(
       Schema.Struct({
         approvers: Schema.Array(Schema.String),
+        notBy: Schema.optionalKey(Schema.Array(Schema.String)),
+        escalate: Schema.optionalKey(
+          Schema.Array(Schema.Struct({ afterMs: Schema.Finite, to: Schema.Array(Schema.String) }))
+        ),
+        remind: Schema.optionalKey(Schema.Struct({ everyMs: Schema.Finite, most: Schema.Int })),
         prompt: Schema.String,
         /** What people edit is judged again. Calls of an earlier build did without. */
         judges: Schema.optionalKey(Schema.Literal(true)),

@@ -134,11 +134,16 @@ const one = Effect.fnUntraced(function*(
   let planned = yield* plan(params)
   if ("problem" in planned) return ToolStep.failure(planned.problem)
   if (route.ask !== undefined && !(yield* goesUnasked(call, params, route.ask, callers))) {
-    const { always, approvers, judges, prompt } = route.ask
+    const { always, approvers, escalate, judges, notBy, prompt, remind } = route.ask
     const problemOf = (edited: Schema.Json) => problemOfEdit(call.tool, edited, callers)
     const answered = yield* Effect.result(
       Approval.ask(call.tool, {
         approvers,
+        ...(notBy === undefined ? {} : { notBy }),
+        ...(escalate === undefined
+          ? {}
+          : { escalate: escalate.map(({ afterMs, to }) => ({ after: afterMs, to })) }),
+        ...(remind === undefined ? {} : { remind: { every: remind.everyMs, most: remind.most } }),
         prompt: planned.shown === "" ? prompt : `${prompt}\n\n${planned.shown}`,
         args: {
           schema: Schema.Json,

@@ -1,10 +1,11 @@
 /**
- * Hears what people are told of their answers and puts these into one order,
+ * Hears what people are told of their answers, and of whom questions went to, and puts these into one order,
  * by what was acknowledged alone: it knows neither the store nor the rule by
  * which answers decide.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { AnswerOp, Answers, CommitOp, InboxRow } from "@fermata/engine/Backend"
+import type { Message } from "@fermata/engine/InboxMessage"
 import type { Seen } from "./Seen.ts"
 
 interface Asked {
@@ -14,7 +15,15 @@ interface Asked {
   status: string
   readonly deadline: number | null
   readonly approvers: ReadonlyArray<string>
+  readonly escalate: ReadonlyArray<{ readonly at: number; readonly to: ReadonlyArray<string> }>
+  readonly mostReminders: number
+  /** Who had which place, in order, where it was handed on. */
+  readonly places: Map<string, ReadonlyArray<string>>
+  stages: number
+  reminders: number
 }
+
+type Routing = Extract<Message<"routing">["routed"], object>
 
 export class AnswerWitness {
   private readonly find: (problem: string) => void
@@ -42,13 +51,26 @@ export class AnswerWitness {
 
   committed({ approvalsClosed, approvalsOpened, ended, run }: CommitOp): void {
     for (const row of approvalsOpened) {
-      this.asked.set(`${run}\n${row.key}`, {
+      const { escalate = [], remind } = JSON.parse(row.question) as {
+        readonly escalate?: Asked["escalate"]
+        readonly remind?: { readonly most: number }
+      }
+      const asked: Asked = {
         version: row.version,
         acknowledged: idsOf(row.answers ?? "[]"),
         status: row.status,
         deadline: row.deadline,
-        approvers: JSON.parse(row.approvers)
-      })
+        approvers: JSON.parse(row.approvers),
+        escalate,
+        mostReminders: remind?.most ?? 0,
+        places: new Map(),
+        stages: 0,
+        reminders: 0
+      }
+      for (const item of JSON.parse(row.answers ?? "[]") as ReadonlyArray<object>) {
+        if ("kind" in item) this.went(asked, item as Routing)
+      }
+      this.asked.set(`${run}\n${row.key}`, asked)
     }
     for (const key of approvalsClosed) this.asked.delete(`${run}\n${key}`)
     if (ended !== undefined) {
@@ -83,14 +105,24 @@ export class AnswerWitness {
       asked.acknowledged = idsOf(op.answers)
       return
     }
-    const { by, decision } = JSON.parse(op.row.payload) as { readonly by: string; readonly decision: string }
-    if (asked.status !== "open") this.find(`an answer by ${by} to ${what} was taken, which had been decided`)
     const isPast = asked.deadline !== null && at >= asked.deadline
-    if (decision === "timeout" ? !isPast : isPast) {
-      this.find(`the ${decision} by ${by} to ${what} was taken at ${at}, and its deadline is ${asked.deadline}`)
-    }
-    if (decision !== "timeout" && !asked.approvers.includes(by)) {
-      this.find(`an answer to ${what} was taken from ${by}, who may not answer`)
+    if (op.row.kind === "routing") {
+      const { routed } = JSON.parse(op.row.payload) as { readonly routed: Routing }
+      const named = `${routed.kind} ${routed.id} of ${what}`
+      if (asked.status !== "open") this.find(`${named} was taken, which had been decided`)
+      if (isPast) this.find(`${named} was taken at ${at}, and its deadline is ${asked.deadline}`)
+      const problem = this.problemOf(asked, routed, at)
+      if (problem !== undefined) this.find(`${named} was taken: ${problem}`)
+      this.went(asked, routed)
+    } else {
+      const { by, decision, for: place = by } = JSON.parse(op.row.payload) as Message<"answer">
+      if (asked.status !== "open") this.find(`an answer by ${by} to ${what} was taken, which had been decided`)
+      if (decision === "timeout" ? !isPast : isPast) {
+        this.find(`the ${decision} by ${by} to ${what} was taken at ${at}, and its deadline is ${asked.deadline}`)
+      }
+      if (decision !== "timeout" && holderOf(asked, place) !== by) {
+        this.find(`an answer to ${what} was taken from ${by}, who may not answer`)
+      }
     }
     const expected = [...asked.acknowledged, op.row.id]
     if (JSON.stringify(idsOf(op.answers)) !== JSON.stringify(expected)) {
@@ -107,7 +139,37 @@ export class AnswerWitness {
     this.inbox.set(`${op.run}\n${op.row.id}`, { ...op.row, run: op.run, at })
   }
 
-  /** An answer was taken out of the inbox. */
+  /** Notes whom a question went to. */
+  private went(asked: Asked, routed: Routing): void {
+    if (routed.kind === "remind") asked.reminders++
+    else if (routed.kind === "escalate") asked.stages++
+    else {
+      const chain = asked.places.get(routed.for) ?? [routed.for]
+      const before = chain.indexOf(routed.to)
+      asked.places.set(routed.for, before < 0 ? [...chain, routed.to] : chain.slice(0, before + 1))
+    }
+  }
+
+  /** Why a question may not have gone there. */
+  private problemOf(asked: Asked, routed: Routing, at: number): string | undefined {
+    switch (routed.kind) {
+      case "remind":
+        return asked.reminders < asked.mostReminders ? undefined : `it reminds ${asked.mostReminders} times`
+      case "escalate": {
+        const stage = asked.escalate[asked.stages]
+        if (stage === undefined) return "it escalates no further"
+        return at >= stage.at ? undefined : `it escalates at ${stage.at}, and that was at ${at}`
+      }
+      case "delegate": {
+        const chain = asked.places.get(routed.for) ?? []
+        return holderOf(asked, routed.for) === routed.by || (routed.to === routed.by && chain.includes(routed.by))
+          ? undefined
+          : `${routed.by} has not the place of ${routed.for}`
+      }
+    }
+  }
+
+  /** An answer was taken out of the inbox, or that a question was handed on. */
   taken(seen: Seen, id: string): void {
     if (!seen.entries.some((entry) => tellsOf(entry) === id)) {
       this.find(
@@ -115,7 +177,7 @@ export class AnswerWitness {
       )
     }
     const recorded = seen.entries.flatMap((entry) =>
-      entry._tag === "ApprovalAnswered" ? this.places.get(`${seen.id}\n${entry.id}`) ?? [] : []
+      isOfQuestion(entry) ? this.places.get(`${seen.id}\n${entry.id}`) ?? [] : []
     )
     if (recorded.some((place, index) => index > 0 && place < recorded[index - 1]!)) {
       this.find(`answers of run ${seen.id} are in its journal in another order than they were acknowledged in`)
@@ -125,7 +187,17 @@ export class AnswerWitness {
 
 /** The id of the inbox row that an entry says something of. */
 export const tellsOf = (entry: JournalEntry.JournalEntry | undefined): string | undefined =>
-  entry?._tag === "ApprovalAnswered" || entry?._tag === "MessageRefused" ? entry.id : undefined
+  entry !== undefined && (isOfQuestion(entry) || entry._tag === "MessageRefused") ? entry.id : undefined
+
+const isOfQuestion = (entry: JournalEntry.JournalEntry) =>
+  entry._tag === "ApprovalAnswered" || entry._tag === "ApprovalDelegated" || entry._tag === "ApprovalEscalated" ||
+  entry._tag === "ApprovalReminded"
+
+/** Who answers for one who may; nobody for one who may not. */
+const holderOf = ({ approvers, escalate, places, stages }: Asked, place: string): string | undefined =>
+  [...approvers, ...escalate.slice(0, stages).flatMap(({ to }) => to)].includes(place)
+    ? places.get(place)?.at(-1) ?? place
+    : undefined
 
 const idsOf = (answers: string): ReadonlyArray<string> =>
   (JSON.parse(answers) as ReadonlyArray<{ readonly id: string }>).map(({ id }) => id)

@@ -1,8 +1,9 @@
 /**
- * The people of a simulated world who answer questions, through the same desk
- * as everybody, from no process that could die. Two of them may have looked at
+ * The people of a simulated world who answer questions or hand them on, through
+ * the same desk as everybody, from no process that could die. Two of them may have looked at
  * one question at the same time, and the time may pass between a look and the write.
  */
+import * as ApprovalRouting from "@fermata/core/ApprovalRouting"
 import * as Answers from "@fermata/engine/Answers"
 import { Store } from "@fermata/engine/Store"
 import * as Effect from "effect/Effect"
@@ -36,6 +37,14 @@ export class People {
     said: Answers.Said,
     meanwhile: Effect.Effect<unknown> = Effect.void
   ): Effect.Effect<Answers.Outcome | undefined> {
+    return this.at((desk) => Answers.take(desk, run, key, said), meanwhile)
+  }
+
+  /** Does this at the desk; `meanwhile` happens between the look at the question and the write. */
+  private at(
+    act: (desk: Answers.Desk) => Effect.Effect<Answers.Outcome, unknown>,
+    meanwhile: Effect.Effect<unknown> = Effect.void
+  ): Effect.Effect<Answers.Outcome | undefined> {
     return Effect.suspend(() => {
       let before = meanwhile
       const desk: Answers.Desk = {
@@ -49,11 +58,11 @@ export class People {
         journal: Store.make(this.disk.truth).journal,
         now: () => this.lanes.now
       }
-      return Effect.orElseSucceed(Answers.take(desk, run, key, said), () => undefined)
+      return Effect.orElseSucceed(act(desk), () => undefined)
     })
   }
 
-  /** One person speaks to an open question: alone, at once with another, as the deadline passes, or while the run is cancelled. */
+  /** One person speaks to an open question: alone, at once with another, as the deadline or an escalation comes, or while the run is cancelled. */
   readonly confer = Effect.fnUntraced(function*(this: People, run: string, key: string, person: Person) {
     const asked = (yield* Effect.orDie(Answers.standings(this.here, run))).find(({ row }) => row.key === key)
     if (asked === undefined || asked.standing.status !== "open") return false
@@ -67,12 +76,16 @@ export class People {
         const said = person(asked, draw)
         if (said === undefined) return Effect.void
         const id = `person:${++this.spoken}`
+        if ("to" in said) {
+          this.note(`${said.by} wants to hand ${key} on to ${said.to}`)
+          return this.at((desk) => Answers.delegate(desk, run, key, { id, ...said }), meanwhile)
+        }
         this.note(`${said.by} wants to ${said.decision} ${key}`)
         return this.say(run, key, { id, identity: [said.by], ...said }, meanwhile)
       })
-    const { deadline } = asked.question
-    const untilDeadline = (early: number) =>
-      Effect.sync(() => void (deadline !== undefined && this.lanes.advance(deadline - early)))
+    const due = ApprovalRouting.due(asked.question, ["deadline", "escalate"])
+    const untilDue = (early: number) =>
+      Effect.sync(() => void (due !== undefined && this.lanes.advance(due.at - early)))
     switch (this.choices.choose("beside", [8, 3, 1, 2, 2, 1])) {
       case 0:
         yield* speak()
@@ -81,13 +94,13 @@ export class People {
         yield* speak(speak())
         break
       case 2:
-        yield* Effect.andThen(untilDeadline(1), speak())
+        yield* Effect.andThen(untilDue(1), speak())
         break
       case 3:
-        yield* Effect.andThen(untilDeadline(1), speak(untilDeadline(0)))
+        yield* Effect.andThen(untilDue(1), speak(untilDue(0)))
         break
       case 4:
-        yield* Effect.andThen(untilDeadline(0), speak(speak()))
+        yield* Effect.andThen(untilDue(0), speak(speak()))
         break
       case 5: {
         const cancel = this.cancel(run)

@@ -37,8 +37,11 @@ export interface Outside {
 /** Draws among so many ways in which a life may go on. */
 export type Draw = (ways: number) => number
 
-/** What one of the people who are asked says to a question, as it stands in the store; undefined for nothing. */
-export type Person = (asked: Answers.Standing, draw: Draw) => Omit<Answers.Said, "id"> | undefined
+/** What one of the people who are asked says to a question, as it stands in the store, or to whom they hand it on; undefined for nothing. */
+export type Person = (
+  asked: Answers.Standing,
+  draw: Draw
+) => Omit<Answers.Said, "id"> | Omit<Answers.Handing, "id"> | undefined
 
 export interface Subject {
   /** What each process serves. */

@@ -9,6 +9,7 @@ import * as RunView from "@fermata/core/RunView"
 import * as Upcast from "@fermata/core/Upcast"
 import type { Answers, CommitOp, InboxRow, Op, RunRow } from "@fermata/engine/Backend"
 import type { Engine } from "@fermata/engine/Engine"
+import type { Message } from "@fermata/engine/InboxMessage"
 import * as Exit from "effect/Exit"
 import { AnswerWitness, tellsOf } from "./AnswerWitness.ts"
 import { ArtifactWitness } from "./ArtifactWitness.ts"
@@ -243,7 +244,7 @@ export class Witness {
       if (taken?.kind === "signal" && !seen.signals.has(id) && !seen.entries.some((entry) => tellsOf(entry) === id)) {
         this.find("S6", `signal ${id} was taken from the inbox of run ${op.run}, and is not in its journal`)
       }
-      if (taken?.kind === "answer") this.questions.taken(seen, id)
+      if (taken?.kind === "answer" || isHanded(taken)) this.questions.taken(seen, id)
       this.inbox.delete(`${op.run}\n${id}`)
     }
     this.questions.committed(op)
@@ -409,3 +410,7 @@ const endedOver = ({ entries, id }: Seen, count: number): ReadonlyArray<string> 
       : []
   })
 }
+
+/** Whether it says that somebody has handed a question on: an escalation or a reminder is nobody's word. */
+const isHanded = (row: InboxRow | undefined): boolean =>
+  row?.kind === "routing" && (JSON.parse(row.payload) as Message<"routing">).routed.kind === "delegate"

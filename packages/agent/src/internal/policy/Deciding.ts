@@ -15,6 +15,13 @@ export interface Call {
   readonly standing?: ReadonlyArray<string>
 }
 
+/** How people are asked, beside who they are: who may not answer, who else may after a time, and when they are reminded. As in `Approval.JsonQuestion`. */
+export interface Terms {
+  readonly notBy?: ReadonlyArray<string>
+  readonly escalate?: ReadonlyArray<{ readonly afterMs: number; readonly to: ReadonlyArray<string> }>
+  readonly remind?: { readonly everyMs: number; readonly most: number }
+}
+
 /** What becomes of a call. */
 export type Decision =
   | {
@@ -23,7 +30,7 @@ export type Decision =
     readonly standing?: ReadonlyArray<string>
   }
   | { readonly decision: "deny"; readonly reason: string }
-  | {
+  | Terms & {
     readonly decision: "ask"
     readonly approvers: ReadonlyArray<string>
     readonly prompt?: string

@@ -6,7 +6,7 @@
 import type * as Schema from "effect/Schema"
 import * as CommandRisk from "../../CommandRisk.ts"
 import * as Candidates from "./Candidates.ts"
-import type { Call, Decision } from "./Deciding.ts"
+import type { Call, Decision, Terms } from "./Deciding.ts"
 import * as Paths from "./Paths.ts"
 import * as Rule from "./Rule.ts"
 import * as ShellCommands from "./ShellCommands.ts"
@@ -19,6 +19,7 @@ export interface Rules {
   readonly ask: ReadonlyArray<Rule.Rule>
   readonly deny: ReadonlyArray<Rule.Rule>
   readonly approvers: ReadonlyArray<string>
+  readonly terms: Terms
   /** Where relative paths begin; without it nobody knows which absolute ones lie inside. */
   readonly workspace: string | undefined
 }
@@ -257,6 +258,7 @@ const ask = (
   return {
     decision: "ask",
     approvers: rules.approvers,
+    ...rules.terms,
     prompt: `Agent "${agent}" wants to call ${tool}${why === undefined ? "" : `: ${why}`}.${risk}`
   }
 }

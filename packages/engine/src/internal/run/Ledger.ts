@@ -10,6 +10,7 @@ import * as ApprovalRouting from "@fermata/core/ApprovalRouting"
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import * as EntryRole from "@fermata/core/EntryRole"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { Taken } from "../Questions.ts"
 import { SparseMap, SparseSet } from "../Sparse.ts"
 import type { ApprovalResult } from "./Ask.ts"
 
@@ -54,6 +55,8 @@ export interface RecordedApproval {
   /** With whom it went to. */
   question: ApprovalRule.Question
   readonly given: Array<ApprovalRule.Given>
+  /** The answers and whom it went to, in their order. */
+  readonly taken: Array<Taken>
   /** What the answers have come to, and the answer that decided. */
   decided: { readonly by: Entry; readonly result: ApprovalResult } | undefined
 }
@@ -196,7 +199,7 @@ export const apply = (ledger: Ledger, entry: Entry): void => {
     case "TimerSet":
       return void ledger.timers.set(entry.timer, entry)
     case "ApprovalRequested":
-      return void ledger.approvals.set(entry.key, { entry, question: entry, given: [], decided: undefined })
+      return void ledger.approvals.set(entry.key, { entry, question: entry, given: [], taken: [], decided: undefined })
     case "ApprovalAnswered":
       return answered(ledger, entry)
     case "ApprovalDelegated":
@@ -204,8 +207,9 @@ export const apply = (ledger: Ledger, entry: Entry): void => {
     case "ApprovalReminded": {
       const approval = ledger.approvals.get(entry.key)
       if (approval === undefined) return
-      const { routed = [] } = approval.question
-      approval.question = { ...approval.question, routed: [...routed, ApprovalRouting.routedOf(entry)] }
+      const routed = ApprovalRouting.routedOf(entry)
+      approval.taken.push(routed)
+      approval.question = { ...approval.question, routed: [...approval.question.routed ?? [], routed] }
       return
     }
     case "ChildStarted":
@@ -324,6 +328,7 @@ const answered = (ledger: Ledger, entry: EntryOf<"ApprovalAnswered">): void => {
   if (approval === undefined || approval.decided !== undefined) return
   const { _tag, blobs: _blobs, epoch: _epoch, key: _key, open: _open, seq: _seq, ...given } = entry
   approval.given.push(given)
+  approval.taken.push(given)
   const { by, decision, status } = ApprovalRule.standing(approval.question, approval.given)
   if (status === "open") return
   approval.decided = {

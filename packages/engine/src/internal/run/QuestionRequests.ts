@@ -84,9 +84,8 @@ export class QuestionRequests implements QuestionPort {
     const { batch, ledger, pass, row } = this.run
     for (const approval of pass.approvals.values()) {
       if (approval.waiter === undefined) continue
-      const { entry, given, question } = approval.record
-      // Answers and whom it went to have one order for the store, which is told all that is known of it.
-      if (ledger.revived) batch.openApproval(Questions.rowOf(row, entry, [...question.routed ?? [], ...given]))
+      const { entry, taken } = approval.record
+      if (ledger.revived) batch.openApproval(Questions.rowOf(row, entry, taken))
       this.arm(approval)
     }
   }
