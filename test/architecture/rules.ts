@@ -67,7 +67,11 @@ export const tree: Readonly<Record<string, PackageRule>> = {
     shown: ["backend/Fixtures", "workflow/Harness"]
   },
   "host-node": { imports: ["core", "engine"], node: true, host: true },
-  cli: { imports: ["core", "engine", "contracts", "agent", "host-node", "server"], node: true, modules: ["Config"] }
+  cli: {
+    imports: ["api", "core", "engine", "contracts", "agent", "host-node", "server"],
+    node: true,
+    modules: ["Config"]
+  }
 }
 
 const scope = "@fermata/"

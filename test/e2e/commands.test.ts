@@ -244,6 +244,18 @@ describe("commands that work on runs", () => {
     })
   })
 
+  prints("stops what a server goes on with", ["cancelThere"], async (at, check) => {
+    const server = at.start("serve", "--port", "0")
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(await server.says(" at http://127.0.0.1:"))![0]
+    const building = at.start("run", "building", ...id("1"), "--server", url)
+    await building.says("▸ build")
+    building.process.kill("SIGINT")
+    const left = await building.ended
+    assert.strictEqual(left.code, 130)
+    assert.match(left.stderr, /run \w+ is left to http:/)
+    assert.match((await check("cancelThere", left, /to stop it: (npx .*)/)).output, /cancelled/)
+  })
+
   prints("takes up what was recorded", [
     "workAsNobodyDoes",
     "workAsNobodyServes",
@@ -357,7 +369,7 @@ describe("commands that show something", () => {
 
   prints("what there is in place of what is not", ["seeRuns", "seeItsSteps", "seeContracts"], async (at, check) => {
     const { json: { runId } } = await at.fermata("run", "order.json", ...id("1"), "--json")
-    const runs = await check("seeRuns", await at.fermata("runs", "show", "none"), /see the runs of this database: (.*)/)
+    const runs = await check("seeRuns", await at.fermata("runs", "show", "none"), /see the runs that there are: (.*)/)
     assert.include(runs.output, runId.slice(0, 8))
     const fork = await at.fermata("runs", "fork", runId, "--at", "none")
     assert.match((await check("seeItsSteps", fork, /see its steps: (.*)/)).output, /^steps:\n +✓ note/m)

@@ -233,6 +233,7 @@ describe("what comes back", () => {
       const emitted: Array<string> = []
       const events = Events.of({
         emit: (name) => Effect.sync(() => (emitted.push(name), "id")),
+        publish: () => Effect.die("nothing is published here"),
         subscribe: () => Stream.empty,
         kept: () => Effect.succeed([])
       })

@@ -20,6 +20,7 @@ import { SpendingGroup } from "./SpendingGroup.ts"
 import { StepsGroup } from "./StepsGroup.ts"
 import { StreamsGroup } from "./StreamsGroup.ts"
 import { SystemGroup } from "./SystemGroup.ts"
+import { WorkflowsGroup } from "./WorkflowsGroup.ts"
 
 /** Every group of routes, below `/api`. */
 export class Api extends HttpApi.make("fermata")
@@ -33,6 +34,7 @@ export class Api extends HttpApi.make("fermata")
   .add(SignalsGroup)
   .add(EventsGroup)
   .add(ContractsGroup)
+  .add(WorkflowsGroup)
   .add(PolicyGroup)
   .add(SpendingGroup)
   .add(StreamsGroup)

@@ -38,9 +38,21 @@ export const EmitBody = Schema.Struct({
   payload: optional(Schema.Unknown),
   /** Events of one id are one event; the header `Idempotency-Key` is one too. */
   id: optional(Schema.String),
-  correlationId: optional(Schema.String)
+  correlationId: optional(Schema.String),
+  /** Answers once the event is handed on, with the runs that it concerns. */
+  tell: optional(Schema.Literal(true))
 })
 export interface EmitBody extends Schema.Schema.Type<typeof EmitBody> {}
+
+/** An event that is published. */
+export const Emitted = Schema.Struct({
+  id: Schema.String,
+  /** The runs that it has started, and those that waited for it, with the length that their journals had before; where they were asked for. */
+  runs: optional(
+    Schema.Array(Schema.Struct({ runId: Schema.String, from: Schema.Int, started: Schema.Boolean }))
+  )
+})
+export interface Emitted extends Schema.Schema.Type<typeof Emitted> {}
 
 const list = HttpApiEndpoint.get("list", "/", {
   query: { name: optional(Schema.String), ...Paging.query },
@@ -49,7 +61,7 @@ const list = HttpApiEndpoint.get("list", "/", {
 
 const emit = HttpApiEndpoint.post("emit", "/", {
   payload: EmitBody,
-  success: Schema.Struct({ id: Schema.String }).pipe(HttpApiSchema.status(201)),
+  success: Emitted.pipe(HttpApiSchema.status(201)),
   error: Problem.of(EventRefused)
 }).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
 

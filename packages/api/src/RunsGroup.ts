@@ -6,6 +6,7 @@ import {
   BulkRefused,
   BulkUnconfirmed,
   ForkRefused,
+  NotInDoubt,
   PayloadRefused,
   RaiseRefused,
   RetryRefused,
@@ -89,6 +90,8 @@ const list = HttpApiEndpoint.get("list", "/", {
     since: optional(Schema.Finite),
     until: optional(Schema.Finite),
     prefix: optional(Schema.String),
+    /** Only runs that are in doubt, since their store was put back from a backup. */
+    restored: optional(Schema.Literal("true")),
     ...Paging.query
   },
   success: RunPage,
@@ -119,6 +122,13 @@ const get = HttpApiEndpoint.get("get", "/:run", {
   error: readErrors
 }).annotate(RequiredScope, "read")
 
+/** The run as lists have it, at the cost of its row, however long its journal is. */
+const find = HttpApiEndpoint.get("find", "/:run/summary", {
+  params: Run,
+  success: RunSummary,
+  error: findErrors
+}).annotate(RequiredScope, "read")
+
 const cancel = HttpApiEndpoint.post("cancel", "/:run/cancel", {
   params: Run,
   payload: Schema.Struct({ reason: optional(Schema.String) }),
@@ -136,6 +146,13 @@ const resume = HttpApiEndpoint.post("resume", "/:run/resume", {
   params: Run,
   success: Receipt,
   error: actErrors
+}).annotate(RequiredScope, "operate")
+
+/** Says of a run that is in doubt, since its store was put back from a backup, that nothing of it has happened since. */
+const confirm = HttpApiEndpoint.post("confirm", "/:run/confirm", {
+  params: Run,
+  success: Receipt,
+  error: [...actErrors, Problem.of(NotInDoubt)]
 }).annotate(RequiredScope, "operate")
 
 const raise = HttpApiEndpoint.post("raise", "/:run/raise", {
@@ -195,6 +212,6 @@ const actions = HttpApiEndpoint.post("actions", "/actions", {
 
 /** The routes below `/api/runs`. */
 export class RunsGroup extends HttpApiGroup.make("runs")
-  .add(list, counts, start, get, cancel, pause, resume, raise, fork, retry, actions)
+  .add(list, counts, start, get, find, cancel, pause, resume, confirm, raise, fork, retry, actions)
   .prefix("/runs")
 {}

@@ -52,8 +52,13 @@ export const RunChange = Schema.Struct({
 })
 export interface RunChange extends Schema.Schema.Type<typeof RunChange> {}
 
-/** What a step says while it works: one value, behind those before it. */
-export const Said = Schema.Struct({ entry: Schema.Int, chunk: Schema.Int, value: Schema.Unknown })
+/** What a step says while it works: one value, behind those before it; or, with a null, why something is missing there. */
+export const Said = Schema.Struct({
+  entry: Schema.Int,
+  chunk: Schema.Int,
+  value: Schema.Unknown,
+  cut: optional(Schema.Literals(["chunk", "stream", "store", "unreadable"]))
+})
 export interface Said extends Schema.Schema.Type<typeof Said> {}
 
 const sse = <const Events extends ReadonlyArray<Schema.Top>>(events: Events) =>
@@ -63,8 +68,18 @@ const after = optional(Schema.String)
 
 const run = HttpApiEndpoint.get("run", "/runs/:run/stream", {
   params: { run: Schema.String },
-  /** Behind which `seq` it begins, or `now`. The header `Last-Event-ID` comes before it. */
-  query: { after },
+  query: {
+    /** Behind which `seq` it begins, or `now`. The header `Last-Event-ID` comes before it. */
+    after,
+    /**
+     * With `rest` the stream ends too once only a person, a signal or an operator
+     * makes the run go on, and none of them has acted yet; how it stands is told
+     * behind every batch of entries.
+     */
+    until: optional(Schema.Literal("rest")),
+    /** With `until=rest`: a time at which the run goes on by itself counts as never when it is further away than so many ms. */
+    far: optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)))
+  },
   success: sse([
     event("message", Entry),
     event("status", Stands),

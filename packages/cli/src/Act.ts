@@ -11,9 +11,9 @@ import * as Effect from "effect/Effect"
 import { CommandFailed, exitCodes } from "./CommandFailed.ts"
 import * as Commands from "./Commands.ts"
 import type { Globals } from "./Globals.ts"
-import type { Host } from "./Host.ts"
+import type { Operator } from "./Operator.ts"
 import { document, exitWith, note } from "./Output.ts"
-import { withHost } from "./Session.ts"
+import { withOperator } from "./Session.ts"
 
 /** Something that is done to a run, and how the run should then stand. */
 export interface Act<E> {
@@ -22,20 +22,21 @@ export interface Act<E> {
   readonly noWait: boolean
   /** How the run should stand for the command to have succeeded. */
   readonly goal: "completed" | "cancelled" | "paused"
-  readonly act: (host: Host, globals: Globals) => Effect.Effect<Receipt, E>
+  readonly act: (operator: Operator, globals: Globals) => Effect.Effect<Receipt, E>
   /** What is said once it is recorded. */
   readonly said: (receipt: Receipt) => string
 }
 
 /** Acts on a run and follows it. */
 export const actAndFollow = <E>(command: string, { act, goal, noWait, run, said }: Act<E>) =>
-  withHost({ command, existing: true }, (host, globals) =>
+  withOperator({ command, existing: true }, (operator, globals) =>
     Effect.gen(function*() {
-      const { entries } = yield* host.refine(host.runs.find(run))
-      const receipt = yield* host.refine(act(host, globals))
+      // Who only acts need not be one who may look.
+      const entries = noWait ? 0 : (yield* operator.refine(operator.runs.find(run))).entries
+      const receipt = yield* operator.refine(act(operator, globals))
       yield* note(said(receipt))
       if (noWait) return yield* acknowledged(receipt, globals)
-      yield* followOn(host, globals, receipt.runId, entries, goal)
+      yield* followOn(operator, globals, receipt.runId, entries, goal)
     }))
 
 /** Answers a question and follows its run. */
@@ -43,22 +44,23 @@ export const answer = (
   runOrApproval: string,
   { noWait, ...given }: Omit<Answer, "by"> & { readonly noWait: boolean }
 ) =>
-  withHost({ command: given.decision, existing: true }, (host, globals) =>
+  withOperator({ command: given.decision, existing: true }, (operator, globals) =>
     Effect.gen(function*() {
       const slash = runOrApproval.indexOf("/")
-      const { entries } = yield* host.refine(host.runs.find(slash < 0 ? runOrApproval : runOrApproval.slice(0, slash)))
-      const always = yield* ruleOf(host, runOrApproval, given.always)
-      const asked = yield* host.refine(Effect.catchTag(
-        host.runs.answer(runOrApproval, { ...given, ...always, by: globals.as }),
+      const run = slash < 0 ? runOrApproval : runOrApproval.slice(0, slash)
+      const entries = noWait ? 0 : (yield* operator.refine(operator.runs.find(run))).entries
+      const always = yield* ruleOf(operator, runOrApproval, given.always)
+      const asked = yield* operator.refine(Effect.catchTag(
+        operator.runs.answer(runOrApproval, { ...given, ...always, by: globals.as }),
         "ArgumentsEdited",
         (edited) => Effect.fail(asEdited(edited, given, globals))
       ))
       yield* note(`${given.decision === "approve" ? "approved" : "denied"} by ${globals.as}: ${asked.id}`)
-      if (always !== undefined) yield* tellRule(host, asked, always.always)
+      if (always !== undefined) yield* tellRule(operator, asked, always.always)
       if (asked.status === "open") yield* note(`  ${[asked.progress, ...asides(asked)].join("; ")}`)
       if (noWait) return yield* acknowledged({ runId: asked.runId, result: "accepted" }, globals)
-      yield* followOn(host, globals, asked.runId, entries, "completed")
-      yield* followAbove(host, globals, asked.runId)
+      yield* followOn(operator, globals, asked.runId, entries, "completed")
+      yield* followAbove(operator, globals, asked.runId)
     }))
 
 /** Hands a question on to somebody else. */
@@ -66,13 +68,13 @@ export const delegate = (
   runOrApproval: string,
   { note: word, to }: { readonly to: string; readonly note?: string }
 ) =>
-  withHost({ command: "approvals delegate", existing: true }, (host, globals) =>
+  withOperator({ command: "approvals delegate", existing: true }, (operator, globals) =>
     Effect.gen(function*() {
-      const asked = yield* host.refine(
-        host.runs.delegate(runOrApproval, { by: globals.as, to, ...(word === undefined ? {} : { note: word }) })
+      const asked = yield* operator.refine(
+        operator.runs.delegate(runOrApproval, { by: globals.as, to, ...(word === undefined ? {} : { note: word }) })
       )
       yield* note(`handed on to ${to} by ${globals.as}: ${asked.id}`)
-      for (const line of routes(asked, host.now())) yield* note(`  ${line}`)
+      for (const line of routes(asked, operator.now())) yield* note(`  ${line}`)
       if (globals.json) yield* document(asked)
     }))
 
@@ -81,19 +83,19 @@ export const delegate = (
 // ----------------------------------------------------------------------------
 
 /** The rule that is meant by its number, as the question counts those that it offers. */
-const ruleOf = Effect.fnUntraced(function*(host: Host, runOrApproval: string, always: string | undefined) {
+const ruleOf = Effect.fnUntraced(function*(operator: Operator, runOrApproval: string, always: string | undefined) {
   if (always === undefined || !/^\d+$/.test(always)) return always === undefined ? undefined : { always }
   const [run = "", ...key] = runOrApproval.split("/")
-  const open = (yield* host.refine(host.runs.approvals({ run }))).filter(({ status }) => status === "open")
+  const open = (yield* operator.refine(operator.runs.approvals({ run }))).filter(({ status }) => status === "open")
   const question = key.length === 0 ?
     open.length === 1 ? open[0] : undefined :
     open.find(({ id }) => id.endsWith(`/${key.join("/")}`))
   return { always: question?.standing?.rules[Number(always) - 1] ?? always }
 })
 
-const tellRule = Effect.fnUntraced(function*(host: Host, { standing }: OpenApproval, always: string) {
+const tellRule = Effect.fnUntraced(function*(operator: Operator, { standing }: OpenApproval, always: string) {
   const { agent = "", opens = [], rules = [], workspace = "" } = standing ?? {}
-  const rule = (yield* host.refine(host.runs.rules({ agent, workspace }))).find(({ rule }) => rule === always)
+  const rule = (yield* operator.refine(operator.runs.rules({ agent, workspace }))).find(({ rule }) => rule === always)
   if (rule === undefined) return
   const opened = opens[rules.indexOf(always)]
   yield* note(
@@ -128,27 +130,27 @@ const acknowledged = (receipt: Receipt, { json }: Globals): Effect.Effect<void> 
   json ? document(receipt) : Effect.void
 
 /** Once a run is over that was asked about, its parent is followed too: it may have waited for it. How that stands is told to people alone. */
-const followAbove = (host: Host, globals: Globals, runId: string): Effect.Effect<void, CommandFailed> =>
+const followAbove = (operator: Operator, globals: Globals, runId: string): Effect.Effect<void, CommandFailed> =>
   Effect.gen(function*() {
-    const { parent, status } = yield* host.refine(host.runs.find(runId))
+    const { parent, status } = yield* operator.refine(operator.runs.find(runId))
     if (parent === undefined || !isFinal(status)) return
-    const above = yield* host.refine(host.runs.find(parent))
+    const above = yield* operator.refine(operator.runs.find(parent))
     if (isFinal(above.status)) return
     yield* note(`its parent is run ${parent}`)
     const { follow } = yield* Effect.promise(() => import("./Follow.ts"))
     const { tellPeople } = yield* Effect.promise(() => import("./Report.ts"))
-    yield* tellPeople(yield* follow(host, parent, { from: above.entries, work: "if-nobody-does" }), {
+    yield* tellPeople(yield* follow(operator, parent, { from: above.entries, work: "if-nobody-does" }), {
       globals,
       joined: true
     })
-    yield* followAbove(host, globals, parent)
+    yield* followAbove(operator, globals, parent)
   })
 
-const followOn = (host: Host, globals: Globals, runId: string, from: number, goal: Act<never>["goal"]) =>
+const followOn = (operator: Operator, globals: Globals, runId: string, from: number, goal: Act<never>["goal"]) =>
   Effect.gen(function*() {
     const { followAndAsk } = yield* Effect.promise(() => import("./Ask.ts"))
     const { report } = yield* Effect.promise(() => import("./Report.ts"))
-    const followed = yield* followAndAsk(host, globals, runId, {
+    const followed = yield* followAndAsk(operator, globals, runId, {
       from,
       work: "if-nobody-does",
       evenIfUnserved: goal !== "completed"

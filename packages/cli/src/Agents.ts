@@ -5,6 +5,7 @@
  */
 import type * as Agent from "@fermata/agent/Agent"
 import { type Model, ModelOverride, Models, type ModelUnavailable } from "@fermata/agent/Model"
+import type { AgentHead } from "@fermata/api/AgentsGroup"
 import { didYouMean } from "@fermata/core/Suggestion"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -66,23 +67,42 @@ export const check = (
 /** Whether the agent is given text, so that nobody has to write it as JSON. */
 export const takesText = ({ agent }: ConfiguredAgent): boolean => SchemaAST.toEncoded(agent.input.ast)._tag === "String"
 
+/** An agent as others need to know it. */
+export const headOf = (configured: ConfiguredAgent): AgentHead => {
+  const { agents, budget, dailyBudget, description, models, name, tools } = configured.agent
+  return {
+    name,
+    description,
+    models,
+    tools,
+    agents: agents.map(({ name }) => name),
+    takesText: takesText(configured),
+    ...(budget === undefined ? {} : { budget }),
+    ...(dailyBudget === undefined ? {} : { dailyBudget })
+  }
+}
+
+/** The agent of this name among those that a server has, or the refusal that says which ones there are. */
+export const namedThere = (
+  agents: ReadonlyArray<AgentHead>,
+  name: string,
+  url: string
+): Effect.Effect<AgentHead, CommandFailed> => {
+  const found = agents.find((agent) => agent.name === name)
+  return found === undefined ? Effect.fail(notFound(agents, name, url, [])) : Effect.succeed(found)
+}
+
 /** The agent of this name, or the refusal that says which ones there are. */
 export const named = ({ config, file }: Loaded, name: string): Effect.Effect<ConfiguredAgent, CommandFailed> => {
   const { agents = [] } = config
   const found = agents.find(({ agent }) => agent.name === name)
   if (found !== undefined) return Effect.succeed(found)
-  const names = agents.map(({ agent }) => agent.name)
-  const meant = didYouMean(name, names)
-  const place = file === undefined ? "no fermata.config.ts was found" : fileLabel(file)
   return Effect.fail(
-    refused(
-      "AgentNotFound",
-      `There is no agent "${name}" (${place})${
-        meant === undefined
-          ? names.length === 0 ? "" : `; there is ${names.join(", ")}`
-          : `; did you mean "${meant}"?`
-      }`,
-      names.length > 0 ? [] : ["declare it in the configuration: agents: [{ agent: Reviewer, layer: Reviewer.layer }]"]
+    notFound(
+      agents.map(({ agent }) => agent),
+      name,
+      file === undefined ? "no fermata.config.ts was found" : fileLabel(file),
+      ["declare it in the configuration: agents: [{ agent: Reviewer, layer: Reviewer.layer }]"]
     )
   )
 }
@@ -90,6 +110,25 @@ export const named = ({ config, file }: Loaded, name: string): Effect.Effect<Con
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const notFound = (
+  agents: ReadonlyArray<{ readonly name: string }>,
+  name: string,
+  place: string,
+  whereThereAreNone: ReadonlyArray<string>
+): CommandFailed => {
+  const names = agents.map((agent) => agent.name)
+  const meant = didYouMean(name, names)
+  return refused(
+    "AgentNotFound",
+    `There is no agent "${name}" (${place})${
+      meant === undefined
+        ? names.length === 0 ? "" : `; there is ${names.join(", ")}`
+        : `; did you mean "${meant}"?`
+    }`,
+    names.length > 0 ? [] : whereThereAreNone
+  )
+}
 
 /** The models of a configuration, those of Anthropic where it names none, and the scripted one, which nobody gets who does not ask for it. */
 const modelsOf = (config: FermataConfig): Effect.Effect<typeof Models.Service> =>

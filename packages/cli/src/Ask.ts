@@ -9,35 +9,35 @@ import { createInterface } from "node:readline"
 import type { CommandFailed } from "./CommandFailed.ts"
 import { follow, type Followed, type Options } from "./Follow.ts"
 import type { Globals } from "./Globals.ts"
-import type { Host } from "./Host.ts"
 import { lossText } from "./JsonOption.ts"
+import type { Operator } from "./Operator.ts"
 import { err, lineOf, note, parts } from "./Output.ts"
 import * as QuestionLines from "./QuestionLines.ts"
 
 /** Follows the run until it is over, or until somebody else must act. */
 export const followAndAsk = (
-  host: Host,
+  operator: Operator,
   globals: Globals,
   runId: string,
   options: Options
 ): Effect.Effect<Followed, CommandFailed> =>
   Effect.gen(function*() {
-    let followed = yield* follow(host, runId, options)
+    let followed = yield* follow(operator, runId, options)
     while (isInteractive() && followed.view.reason === "approval") {
-      const open = yield* host.refine(host.runs.approvals({ run: runId, approver: [globals.as] }))
+      const open = yield* operator.refine(operator.runs.approvals({ run: runId, approver: globals.roles }))
       const question = open.find(({ requester, status, wanted }) =>
-        status === "open" && requester !== globals.as && wanted.includes(globals.as)
+        status === "open" && requester !== globals.as && wanted.some((name) => globals.roles.includes(name))
       )
       if (question === undefined) break
       const given = yield* ask(question)
       if (given === undefined) break
       yield* Effect.catchTag(
-        Effect.asVoid(host.refine(host.runs.answer(question.id, { ...given, by: globals.as }))),
+        Effect.asVoid(operator.refine(operator.runs.answer(question.id, { ...given, by: globals.as }))),
         "CommandFailed",
         // Somebody else was faster, or the answer does not fit: the question is asked again if it is still open.
         (failure) => note(`  ${failure.message}`)
       )
-      followed = yield* follow(host, runId, { ...options, told: followed.view.counts.entries })
+      followed = yield* follow(operator, runId, { ...options, told: followed.view.counts.entries })
     }
     return followed
   })

@@ -7,8 +7,8 @@ import * as Suspension from "@fermata/core/Suspension"
 import type { Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import type { CommandFailed } from "./CommandFailed.ts"
-import type { Host } from "./Host.ts"
 import type { Place } from "./NextCommands.ts"
+import type { Operator } from "./Operator.ts"
 import * as Samples from "./Samples.ts"
 
 /** A run below, without the reader. */
@@ -18,11 +18,11 @@ export type PlaceBelow = Omit<Place, "as">
 export type Below = ReadonlyMap<string, ReadonlyArray<PlaceBelow>>
 
 /** What the runs below a run wait for. */
-export const of = (host: Host, view: RunView.RunView): Effect.Effect<Below, CommandFailed> =>
+export const of = (operator: Operator, view: RunView.RunView): Effect.Effect<Below, CommandFailed> =>
   Effect.gen(function*() {
     const found = new Map<string, ReadonlyArray<PlaceBelow>>()
     for (const wait of view.waits) {
-      const places = (yield* Effect.forEach(childrenOf(wait), (child) => placesIn(host, child))).flat()
+      const places = (yield* Effect.forEach(childrenOf(wait), (child) => placesIn(operator, child))).flat()
       if (places.length > 0) found.set(wait.key, places)
     }
     return found
@@ -35,13 +35,13 @@ export const of = (host: Host, view: RunView.RunView): Effect.Effect<Below, Comm
 const childrenOf = (wait: Wait): ReadonlyArray<string> =>
   Suspension.actionsOf(wait).flatMap((action) => action.verb === "show" ? [action.run] : [])
 
-const placesIn = (host: Host, run: string): Effect.Effect<ReadonlyArray<PlaceBelow>, CommandFailed> =>
+const placesIn = (operator: Operator, run: string): Effect.Effect<ReadonlyArray<PlaceBelow>, CommandFailed> =>
   Effect.gen(function*() {
-    const view = yield* host.refine(host.runs.show(run))
+    const view = yield* operator.refine(operator.runs.show(run))
     if (view.status !== "suspended") return []
-    const below = yield* of(host, view)
+    const below = yield* of(operator, view)
     const waits = view.waits.filter((wait) => childrenOf(wait).length === 0 && Suspension.actionsOf(wait).length > 0)
     const { approvals, id, workflow } = view
-    const own = { runId: id, workflow, waits, approvals, samples: yield* Samples.of(host, view) }
+    const own = { runId: id, workflow, waits, approvals, samples: yield* Samples.of(operator, view) }
     return [...waits.length === 0 ? [] : [own], ...[...below.values()].flat()]
   })

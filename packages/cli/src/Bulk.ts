@@ -5,9 +5,9 @@
 import type { BulkReport, BulkRequest } from "@fermata/core/BulkAct"
 import * as Effect from "effect/Effect"
 import type { Globals } from "./Globals.ts"
-import type { Host } from "./Host.ts"
+import type { Operator } from "./Operator.ts"
 import { document, err, line, lines, note, table, width } from "./Output.ts"
-import { withHost } from "./Session.ts"
+import { withOperator } from "./Session.ts"
 import * as Words from "./Words.ts"
 
 /** How the command acts on them. */
@@ -20,12 +20,12 @@ interface How {
 
 /** Looks at what it would act on, or has it done and follows that. */
 export const actOnMany = (command: string, wanted: BulkRequest, { confirm, detach, dryRun }: How) =>
-  withHost({ command, existing: true, idle: dryRun || detach }, (host, globals) =>
+  withOperator({ command, existing: true, idle: dryRun || detach }, (operator, globals) =>
     Effect.gen(function*() {
-      if (dryRun) return yield* preview(host, globals, wanted)
-      if (wanted.action === "retry") yield* host.serve(wanted.filter?.workflow)
-      const started = yield* host.refine(
-        host.bulk.start(wanted, { by: globals.as, ...(confirm === undefined ? {} : { confirm }) })
+      if (dryRun) return yield* preview(operator, globals, wanted)
+      if (wanted.action === "retry" && operator.here !== undefined) yield* operator.here.serve(wanted.filter?.workflow)
+      const started = yield* operator.refine(
+        operator.bulk.start(wanted, { by: globals.as, ...(confirm === undefined ? {} : { confirm }) })
       )
       yield* note(
         `to ${wanted.action} ${Words.count(started.matched, "run")} is what run ${err.bold(started.runId)} does`
@@ -33,7 +33,7 @@ export const actOnMany = (command: string, wanted: BulkRequest, { confirm, detac
       if (detach) return yield* globals.json ? document(started) : line(started.runId)
       const { followAndAsk } = yield* Effect.promise(() => import("./Ask.ts"))
       const { report } = yield* Effect.promise(() => import("./Report.ts"))
-      const followed = yield* followAndAsk(host, globals, started.runId, { from: 0, work: "if-nobody-does" })
+      const followed = yield* followAndAsk(operator, globals, started.runId, { from: 0, work: "if-nobody-does" })
       const done = followed.view.output as BulkReport | undefined
       if (done !== undefined) {
         yield* note(`done: ${done.done}; skipped: ${done.skippedCount}`)
@@ -48,9 +48,9 @@ export const actOnMany = (command: string, wanted: BulkRequest, { confirm, detac
 
 const mostTold = 20
 
-const preview = (host: Host, { json }: Globals, wanted: BulkRequest) =>
+const preview = (operator: Operator, { json }: Globals, wanted: BulkRequest) =>
   Effect.gen(function*() {
-    const { first, matched } = yield* host.refine(host.bulk.preview(wanted))
+    const { first, matched } = yield* operator.refine(operator.bulk.preview(wanted))
     if (json) return yield* document({ matched, first })
     yield* note(
       `${wanted.action} would act on ${Words.count(matched, "run")}${

@@ -41,7 +41,7 @@ export const failed = (code: string, message: string, details: ReadonlyArray<str
 
 /** What helps, by the tag of an error and the run that it is about. */
 const hints: Readonly<Record<string, (runId: string) => string>> = {
-  RunNotFound: () => `see the runs of this database: ${Commands.seeRuns()}`,
+  RunNotFound: () => `see the runs that there are: ${Commands.seeRuns()}`,
   RunAmbiguous: () => `see whole ids: ${Commands.seeWholeIds()}`,
   SignalReserved: (runId) => `with what it may spend more: ${Commands.raise(runId, "usd")}`,
   RunClosed: (runId) => `see how it ended: ${Commands.seeHowItEnded(runId)}`,

@@ -117,6 +117,9 @@ export const workOnWhatIsStuck = (): string => fermata("worker")
 /** A run is to be left to a worker, with another model than its own. */
 export const workWithModel = (): string => fermata("worker")
 
+/** A run is left that a server goes on with. */
+export const cancelThere = (runId: string): string => fermata("runs cancel", [runId])
+
 /** A run was recorded that others work on. */
 export const followRecorded = (runId: string): string => fermata("runs tail", [runId])
 

@@ -2,10 +2,7 @@
  * Publishes an event and follows the runs that it starts or reaches: what
  * `fermata emit` does.
  */
-import { mayEqual } from "@fermata/engine/EventLog"
-import { inputNames } from "@fermata/engine/Events"
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { type CommandFailed, exitCodes } from "./CommandFailed.ts"
@@ -13,6 +10,7 @@ import * as Config from "./Config.ts"
 import { follow } from "./Follow.ts"
 import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
+import type { Operator } from "./Operator.ts"
 import { document, exitWith, note } from "./Output.ts"
 import { exitCodeOf, tellPeople, toJson } from "./Report.ts"
 import * as Words from "./Words.ts"
@@ -27,37 +25,30 @@ export interface Emission {
 
 /** Publishes the event. The command ends when every run that it concerns is over or waits for somebody. */
 export const emit = (
-  globals: Globals,
+  given: Globals,
   { event, key, noWait, payload }: Emission
 ): Effect.Effect<void, CommandFailed, Scope.Scope> =>
   Effect.gen(function*() {
-    const config = yield* Config.loadOrRecall(globals, [process.cwd()])
-    const host = yield* Host.open(globals, { command: "emit", config, idle: noWait })
-    // The contracts of the configuration must be there before the event is.
-    yield* host.serve()
-    const waiting = yield* host.refine(waitingFor(host, event, payload))
-    const eventId = yield* host.refine(host.events.emit(event, payload as Schema.Json, {
-      source: globals.as,
-      ...(key === undefined ? {} : { id: key })
-    }))
+    const { globals, operator } = yield* opened(given, noWait)
+    const options = { source: globals.as, ...(key === undefined ? {} : { id: key }) }
+    const { id: eventId, runs } = noWait
+      ? { id: yield* operator.refine(operator.events.emit(event, payload as Schema.Json, options)), runs: [] }
+      : yield* operator.refine(operator.events.publish(event, payload as Schema.Json, options))
     yield* note(`event ${event} is published (${eventId})`)
-    yield* handedOn(host, eventId)
     if (noWait) return globals.json ? yield* document({ eventId, event }) : undefined
-    const started = yield* host.refine(startedBy(host, eventId))
-    const runs = [...started.map((runId) => ({ runId, from: 0 })), ...waiting]
-    if (runs.length === 0) {
-      yield* note("  it starts no new run, and no run waits for it")
-    } else {
-      yield* note(
-        `  it ${started.length === 0 ? "" : `started ${Words.count(started.length, "run")}`}${
-          started.length > 0 && waiting.length > 0 ? " and " : ""
-        }${waiting.length === 0 ? "" : `reached ${Words.count(waiting.length, "run")}`}`
-      )
-    }
+    const started = runs.filter((run) => run.started).length
+    const waiting = runs.length - started
+    yield* note(
+      runs.length === 0
+        ? "  it starts no new run, and no run waits for it"
+        : `  it ${started === 0 ? "" : `started ${Words.count(started, "run")}`}${
+          started > 0 && waiting > 0 ? " and " : ""
+        }${waiting === 0 ? "" : `reached ${Words.count(waiting, "run")}`}`
+    )
     const followed = yield* Effect.forEach(
       runs,
       ({ from, runId }) =>
-        follow(host, runId, {
+        follow(operator, runId, {
           from,
           work: "if-nobody-does",
           ...(runs.length > 1 ? { prefix: `${runId.slice(0, 8)}` } : {})
@@ -70,7 +61,9 @@ export const emit = (
       yield* document({
         eventId,
         event,
-        runs: followed.map((run) => toJson(run, { joined: !started.includes(run.view.id) }))
+        runs: followed.map((run) =>
+          toJson(run, { joined: !runs.some(({ runId, started }) => started && runId === run.view.id) })
+        )
       })
     }
     for (const run of followed) yield* tellPeople(run, { globals, joined: true })
@@ -80,50 +73,14 @@ export const emit = (
 // internal
 // ----------------------------------------------------------------------------
 
-const lookMs = 20
-
-/** The runs that wait for such an event now, with what their journals hold before. */
-const waitingFor = (host: Host.Host, event: string, payload: unknown) =>
-  Effect.gen(function*() {
-    const waiting = (yield* host.store.backend.eventWaits(event))
-      .filter(({ equality }) => equality === null || mayEqual(payload, equality))
-      .map(({ run }) => run)
-    const named = inputNames.some((name) =>
-        name === event
-      ) && Predicate.hasProperty(payload, "runId") && typeof payload.runId === "string"
-      ? [payload.runId]
-      : []
-    const rows = yield* Effect.forEach(new Set([...waiting, ...named]), (run) => host.store.backend.run(run))
-    return rows.flatMap((row) => row === null ? [] : [{ runId: row.id, from: row.length }])
-  })
-
-/** Waits until this process or another has handed the event on to the runs that it concerns. */
-const handedOn = (host: Host.Host, eventId: string): Effect.Effect<void, CommandFailed> =>
-  Effect.gen(function*() {
-    const outboxId = `event:${eventId}`
-    while (true) {
-      yield* host.engine.settled
-      const rows = yield* host.refine(host.store.backend.outbox(outboxLimit, true))
-      if (!rows.some(({ id }) => id === outboxId)) return
-      yield* host.sleep(lookMs)
-    }
-  })
-
-const outboxLimit = 10_000
-const latest = 200
-
-/** The runs that an event has started, among the latest. */
-const startedBy = (host: Host.Host, eventId: string) =>
-  Effect.gen(function*() {
-    const runs = yield* host.runs.list({ limit: latest })
-    const first = yield* Effect.forEach(runs, ({ id }) =>
-      Effect.map(host.store.backend.entries(id, 0, 1), ([entry]) => ({ id, entry })))
-    return first.flatMap(({ entry, id }) =>
-      entry !== undefined && triggerId(entry) === eventId ? [id] : []
-    )
-  })
-
-const triggerId = (entry: string): unknown => {
-  const { trigger }: { readonly trigger?: { readonly id?: unknown } } = JSON.parse(entry)
-  return trigger?.id
-}
+/** Where the event is published. The contracts of a configuration must be there before the event is. */
+const opened = Effect.fnUntraced(function*(globals: Globals, idle: boolean) {
+  if (globals.server !== undefined) {
+    const { open } = yield* Effect.promise(() => import("./remote/Remote.ts"))
+    return yield* open(globals, globals.server)
+  }
+  const config = yield* Config.loadOrRecall(globals, [process.cwd()])
+  const host = yield* Host.open(globals, { command: "emit", config, idle })
+  yield* host.serve()
+  return { globals, operator: host as Operator }
+})

@@ -9,6 +9,8 @@ import { statSync } from "node:fs"
 import { userInfo } from "node:os"
 import { refused } from "./CommandFailed.ts"
 import { repeat } from "./Invocation.ts"
+import * as ServerPlace from "./ServerPlace.ts"
+import { Typed } from "./Sides.ts"
 
 const notEmpty = Flag.filter((text: string) => text.trim() !== "", () => "expected a text that is not empty")
 
@@ -29,6 +31,14 @@ const logLevels = { debug: "Debug", info: "Info", warn: "Warn", error: "Error", 
 const expectedLevel = "expected debug, info, warn, error or none"
 
 const Db = textOption("db", "FILE", "The database with the runs; default .fermata/fermata.db, or FERMATA_DB")
+
+const Server = textOption(
+  "server",
+  "URL",
+  "The server that has the runs, by its URL; default FERMATA_SERVER. Its token is in FERMATA_TOKEN"
+)
+
+const TokenFile = textOption("token-file", "FILE", "The file with the token for the server; default FERMATA_TOKEN_FILE")
 
 const Config = textOption("config", "FILE", "The configuration; default the nearest fermata.config.ts above")
 
@@ -69,11 +79,13 @@ const LogLevel = GlobalFlag.Setting("log-level")({
 })
 
 /** The global options as flags, for the root command. */
-export const flags = [Db, Config, Json, As, Model, Lease, LogLevel] as const
+export const flags = [Db, Server, TokenFile, Config, Json, As, Model, Lease, LogLevel] as const
 
 /** The same, as the options of a single command. */
 export const asOptions = {
   db: Db.flag,
+  server: Server.flag,
+  tokenFile: TokenFile.flag,
   config: Config.flag,
   json: Json.flag,
   as: As.flag,
@@ -87,9 +99,13 @@ export interface Globals {
   readonly db: string
   /** Who said so; a default database need not be there yet. */
   readonly dbFrom: "option" | "environment" | "default"
+  /** The server that has the runs; undefined where they are in the database. */
+  readonly server: ServerPlace.ServerPlace | undefined
   readonly config: string | undefined
   readonly json: boolean
   readonly as: string
+  /** Names under which questions may ask whoever acts. */
+  readonly roles: ReadonlyArray<string>
   /** Who said so; by default it is whoever uses this machine, or speaks for them in the environment. */
   readonly asFrom: "option" | "default"
   /** Who acts when the command line does not say. */
@@ -108,16 +124,28 @@ export const globals = Effect.gen(function*() {
   const as = Option.getOrUndefined(yield* As)
   const fromEnvironment = present(process.env["FERMATA_DB"])
   const usually = present(process.env["FERMATA_AS"]) ?? loginName()
+  const config = Option.getOrUndefined(yield* Config)
+  const model = Option.getOrUndefined(yield* Model)
+  const leaseMs = Option.getOrUndefined(yield* Lease)
+  const tokenFile = Option.getOrUndefined(yield* TokenFile)
+  const server = yield* ServerPlace.read({
+    typed: yield* Typed,
+    options: { server: Option.getOrUndefined(yield* Server), tokenFile, db, as, model, lease: leaseMs },
+    env: process.env,
+    configured: Effect.undefined
+  })
   const values: Globals = {
     db: db ?? fromEnvironment ?? defaultDb,
     dbFrom: db !== undefined ? "option" : fromEnvironment !== undefined ? "environment" : "default",
-    config: Option.getOrUndefined(yield* Config),
+    server,
+    config,
     json: yield* Json,
     as: as ?? usually,
+    roles: [as ?? usually],
     asFrom: as === undefined ? "default" : "option",
     usually,
-    model: Option.getOrUndefined(yield* Model),
-    leaseMs: Option.getOrUndefined(yield* Lease)
+    model,
+    leaseMs
   }
   if (values.config !== undefined && !isFile(values.config)) {
     return yield* refused("ConfigNotFound", `--config: there is no file ${values.config}`, [
@@ -126,10 +154,20 @@ export const globals = Effect.gen(function*() {
   }
   repeat([
     ...(values.dbFrom === "option" ? [["db", values.db]] as const : []),
+    ...(server?.from === "option" ? [["server", server.url]] as const : []),
+    ...(tokenFile === undefined ? [] : [["token-file", tokenFile]] as const),
     ...(values.config === undefined ? [] : [["config", values.config]] as const),
     ...(values.model === undefined ? [] : [["model", values.model]] as const)
   ])
   return values
+})
+
+/** Who reads what a command prints: a name, or those that a token gives. */
+export const readerOf = (
+  { roles, server, usually }: Globals
+): { readonly as: string; readonly roles: ReadonlyArray<string> | undefined } => ({
+  as: usually,
+  roles: server === undefined ? undefined : roles
 })
 
 /** The least that workflows and the engine log in this process. */

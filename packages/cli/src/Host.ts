@@ -37,7 +37,9 @@ import * as Duplicates from "./internal/Duplicates.ts"
 import { why } from "./JsonOption.ts"
 import * as Kinds from "./Kinds.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
+import type { Here, Operator } from "./Operator.ts"
 import { note, noteNow } from "./Output.ts"
+import { refine } from "./Refine.ts"
 
 /** How a command uses its host. */
 export interface Options {
@@ -59,43 +61,21 @@ export interface Options {
   readonly kinds?: StepKinds
 }
 
-/** The services of a command. Errors of the engine are those of the command after `refine`. */
-export interface Host {
-  readonly runs: Runs["Service"]
-  /** Acts on many runs at once. */
-  readonly bulk: Bulk["Service"]
-  /** The tokens by which a server of this database lets callers in. */
+/** The services of a command on a database of this machine, and the engine beneath them. */
+export interface Host extends Operator, Here {
   readonly tokens: AccessTokens["Service"]
-  /** What steps say while they work. */
   readonly chunks: Chunks["Service"]
   readonly contracts: Contracts["Service"]
   /** The kinds of steps that contracts may use here: those of the configuration that is served, once there is one. */
   readonly kinds: StepKinds
   readonly events: Events["Service"]
-  readonly engine: Engine["Service"]
   readonly store: Store["Service"]
   /** The services of the engine, for whatever is built on them. */
   readonly context: Context.Context<AccessTokens | Chunks | Engine | Events | HostClock | Runs | Store>
   /** Gives an effect of the library the services of this host. */
   readonly use: <A, E>(effect: Effect.Effect<A, E, Engine | Runs | Store>) => Effect.Effect<A, CommandFailed>
-  /** ms since the epoch. */
-  readonly now: () => number
-  readonly sleep: (millis: number) => Effect.Effect<void>
-  /** Frees the runs of processes that are dead. */
-  readonly reap: Effect.Effect<void, CommandFailed>
-  /**
-   * Serves what the configuration names; once, however often it is asked. One
-   * that was not loaded before is the one that last worked on this workflow, or
-   * the nearest.
-   */
-  readonly serve: (workflow?: string) => Effect.Effect<Config.Loaded, CommandFailed>
   /** The programs that are served here, as `name@version`. */
   readonly served: () => ReadonlyArray<string>
-  /** Why runs of this workflow cannot go on here although the configuration has it, as where the key of a model is missing. */
-  readonly lack: (workflow: string) => string | undefined
-  readonly refine: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, CommandFailed, R>
-  /** The epochs in which this process has owned the run; known for hosts that are no workers. */
-  readonly epochsOf: (runId: string) => ReadonlySet<number>
 }
 
 /** Opens the database and starts an engine on it. Both end with the scope. */
@@ -227,7 +207,16 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       return loaded
     })
     let serving: Effect.Effect<Config.Loaded, CommandFailed> | undefined
-    return {
+    const host: Host = {
+      get here() {
+        return host
+      },
+      there: undefined,
+      contractOf: (id, version) =>
+        Effect.map(refine(serviced.contracts.list), (all) => {
+          const stored = all.find((one) => one.id === id && (version === undefined || one.version === version))
+          return stored && { contract: stored.contract, kinds: serviced.kinds }
+        }),
       runs: Context.get(context, Runs),
       bulk: Context.get(context, Bulk),
       tokens: Context.get(context, AccessTokens),
@@ -256,6 +245,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       refine,
       epochsOf: (runId) => epochs.get(runId) ?? new Set()
     }
+    return host
   })
 
 /** Refuses a model that nothing here would ask. */
@@ -273,15 +263,6 @@ export const checkModel = ({ model }: Globals, { config, file }: Config.Loaded):
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
-
-const refine: Host["refine"] = (effect) =>
-  Effect.catchCause(
-    effect,
-    (cause) =>
-      Cause.hasInterrupts(cause)
-        ? Effect.failCause(cause as Cause.Cause<never>)
-        : Effect.fail(fromUnknown(Cause.squash(cause)))
-  )
 
 const noDatabase = ({ db, dbFrom }: Globals): CommandFailed =>
   refused(

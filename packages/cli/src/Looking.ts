@@ -21,7 +21,16 @@ export const looking: ReadonlySet<string> = new Set([
 ])
 
 /** Global options that are followed by a value. */
-export const valued: ReadonlySet<string> = new Set(["--db", "--config", "--as", "--model", "--lease", "--log-level"])
+export const valued: ReadonlySet<string> = new Set([
+  "--db",
+  "--server",
+  "--token-file",
+  "--config",
+  "--as",
+  "--model",
+  "--lease",
+  "--log-level"
+])
 
 const asksForHelp = /^(--help|-h|--version|-v|--completions(=.*)?)$/
 

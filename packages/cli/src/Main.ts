@@ -29,6 +29,7 @@ import * as CommandLine from "./internal/CommandLine.ts"
 import * as ParserServices from "./internal/ParserServices.ts"
 import { document, err, noteBlock, noteNow, write } from "./Output.ts"
 import { shown } from "./Shown.ts"
+import { sideOf, Typed } from "./Sides.ts"
 
 /** Runs the command line and ends the process. */
 export const main = (args: ReadonlyArray<string>, version: string): void => {
@@ -75,6 +76,7 @@ export const program = (args: ReadonlyArray<string>, version: string): Effect.Ef
     complete(args.slice(1)) :
     Command.runWith(command, { version, renderErrors: true })(args).pipe(
       Effect.provide(ParserServices.layer),
+      Effect.provideService(Typed, typedOf(args)),
       Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : tell(Cause.squash(cause), args)),
       Effect.provide(Layer.mergeAll(
         CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] }),
@@ -105,6 +107,12 @@ const everywhere = (): ReadonlyArray<CommandLine.Option> =>
     version: GlobalFlag.Version.flag,
     completions: PrintCompletions.flag
   })).flags
+
+/** Which command the words are of, and where it does its work. */
+const typedOf = (args: ReadonlyArray<string>): Typed => {
+  const { path } = CommandLine.placeOf(tree(), everywhere(), args)
+  return { path, side: sideOf(commandFermata, path) }
+}
 
 const tree = (): CommandLine.Command => Completions.fromCommand(commandFermata)
 

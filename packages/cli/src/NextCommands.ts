@@ -14,6 +14,8 @@ export interface Place {
   readonly waits: ReadonlyArray<Wait>
   /** The identity that the reader acts under by default. */
   readonly as: string
+  /** The names of the reader where a token says them: nobody acts as another then. */
+  readonly roles?: ReadonlyArray<string> | undefined
   /** The questions of the run, as far as they are known. */
   readonly approvals?: ReadonlyArray<ApprovalView>
   /** What would end waits, by their keys, as far as that is known. */
@@ -50,14 +52,17 @@ const commandOf = (place: Place, wait: Wait, action: Suspension.Action): string 
       const isOneOfSeveral = place.waits.filter(({ reason }) => reason === "approval").length > 1
       const question = place.approvals?.find(({ key, status }) => key === action.key && status === "open")
       const who = question === undefined ? wait.who ?? [] : Suspension.wanted(question)
+      const names = place.roles ?? [place.as]
+      const isOther = who.length > 0 && !who.some((name) => names.includes(name))
       const answer = {
         target: isOneOfSeveral ? `${runId}/${action.key}` : runId,
-        as: who.length === 0 || who.includes(place.as) ? undefined : who[0],
+        as: isOther && place.roles === undefined ? who[0] : undefined,
         hash: question === undefined ? undefined : hashOf(question)
       }
-      return action.verb === "deny"
+      const command = action.verb === "deny"
         ? Commands.deny(answer)
         : Commands.approve({ ...answer, choice: question?.choices[0] })
+      return isOther && place.roles !== undefined ? `# with a token of ${who.join(" or ")}: ${command}` : command
     }
     case "signal":
     case "emit":

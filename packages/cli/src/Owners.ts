@@ -5,7 +5,7 @@ import type { Owner } from "@fermata/core/Owner"
 import * as Effect from "effect/Effect"
 import { hostname } from "node:os"
 import type { CommandFailed } from "./CommandFailed.ts"
-import type { Host } from "./Host.ts"
+import type { Operator } from "./Operator.ts"
 
 /** A process by what people know of it. */
 export const ownerName = ({ id, info }: Pick<Owner, "id" | "info">): string => {
@@ -21,10 +21,10 @@ export interface RunProcess {
 }
 
 /** The process that has this run; none for one that nobody has. */
-export const processOf = (host: Host, runId: string): Effect.Effect<RunProcess | undefined, CommandFailed> =>
+export const processOf = (operator: Operator, runId: string): Effect.Effect<RunProcess | undefined, CommandFailed> =>
   Effect.gen(function*() {
-    const { owner } = yield* host.refine(host.runs.find(runId))
-    return owner === undefined ? undefined : processIn(yield* host.refine(host.runs.owners), owner)
+    const { owner } = yield* operator.refine(operator.runs.find(runId))
+    return owner === undefined ? undefined : processIn(yield* operator.refine(operator.runs.owners), owner)
   })
 
 /** What is known of this process. The other processes have freed the runs of a process that is not known any more. */
@@ -37,8 +37,8 @@ export const processIn = (owners: ReadonlyArray<Owner>, id: string): RunProcess 
 
 /** Whether the process is known to be no more: it ran on this machine, and its pid is free. Of others only the lease tells. */
 export const isGone = ({ info }: Pick<Owner, "info">): boolean => {
-  const { host, pid } = info
-  return typeof pid === "number" && host === hostname() && !isRunning(pid)
+  const { elsewhere, host, pid } = info
+  return typeof pid === "number" && elsewhere !== true && host === hostname() && !isRunning(pid)
 }
 
 const isRunning = (pid: number): boolean => {

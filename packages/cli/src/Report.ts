@@ -11,7 +11,7 @@ import { exitCodes } from "./CommandFailed.ts"
 import * as Commands from "./Commands.ts"
 import { debugging, failedStep, linesOf } from "./ErrorChain.ts"
 import type { Followed } from "./Follow.ts"
-import type { Globals } from "./Globals.ts"
+import { type Globals, readerOf } from "./Globals.ts"
 import * as Money from "./Money.ts"
 import { nextCommands } from "./NextCommands.ts"
 import type { Steps } from "./Outcomes.ts"
@@ -85,15 +85,15 @@ export const tellPeople = ({ below, now, samples, steps, unserved, view }: Follo
     const { approvals, id, waits, workflow } = view
     const own = { runId: id, workflow, waits, approvals, samples }
     const places = [{ ...own, waits: view.waits.filter(({ key }) => !below.has(key)) }, ...[...below.values()].flat()]
-    const commands = places.flatMap((place) => nextCommands({ ...place, as: globals.usually }))
+    const commands = places.flatMap((place) => nextCommands({ ...place, ...readerOf(globals) }))
     if (commands.length > 0) yield* note("  to go on:")
     for (const command of commands) yield* note(`    ${err.bold(command)}`)
     const until = Math.min(...view.waits.flatMap((wait) => wait.until ?? []))
     if (commands.length > 0 && Number.isFinite(until)) {
       yield* note(
-        `  without that, it goes on ${Words.fromNow(until, now)} (${
-          Words.time(until)
-        }), while a worker runs: ${Commands.workUntilThen()}`
+        `  without that, it goes on ${Words.fromNow(until, now)} (${Words.time(until)})${
+          globals.server === undefined ? `, while a worker runs: ${Commands.workUntilThen()}` : ""
+        }`
       )
     }
   })

@@ -5,18 +5,18 @@ import * as Effect from "effect/Effect"
 import { followAndAsk } from "./Ask.ts"
 import * as Commands from "./Commands.ts"
 import type { Globals } from "./Globals.ts"
-import type { Host } from "./Host.ts"
+import type { Operator } from "./Operator.ts"
 import { document, err, line, note } from "./Output.ts"
 import { report } from "./Report.ts"
 import * as Words from "./Words.ts"
 
 /** Stores the retry; unless `detach`, works on it here until it is over or waits for somebody. */
-export const retryAndFollow = (host: Host, globals: Globals, run: string, detach: boolean) =>
+export const retryAndFollow = (operator: Operator, globals: Globals, run: string, detach: boolean) =>
   Effect.gen(function*() {
-    const original = yield* host.refine(host.runs.find(run))
+    const original = yield* operator.refine(operator.runs.find(run))
     // Where the code is at hand, a retry that it cannot replay is refused.
-    yield* host.serve(original.workflow)
-    const retried = yield* host.refine(host.runs.retry(original.id, { by: globals.as }))
+    if (operator.here !== undefined) yield* operator.here.serve(original.workflow)
+    const retried = yield* operator.refine(operator.runs.retry(original.id, { by: globals.as }))
     yield* note(
       retried.joined
         ? `run ${original.id} was retried before, by run ${err.bold(retried.runId)}`
@@ -35,7 +35,7 @@ export const retryAndFollow = (host: Host, globals: Globals, run: string, detach
       yield* note("  it waits for a worker")
       return yield* globals.json ? document(retried) : line(retried.runId)
     }
-    const followed = yield* followAndAsk(host, globals, retried.runId, {
+    const followed = yield* followAndAsk(operator, globals, retried.runId, {
       from: retried.joined ? 0 : retried.shared + 1,
       work: "here"
     })

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Artifacts from "./Artifacts.ts"
 import * as Commands from "./Commands.ts"
 import { failedStep, linesOf } from "./ErrorChain.ts"
-import type { Globals } from "./Globals.ts"
+import { type Globals, readerOf } from "./Globals.ts"
 import * as Money from "./Money.ts"
 import { nextCommands, type Samples } from "./NextCommands.ts"
 import { line, out, parts } from "./Output.ts"
@@ -47,7 +47,7 @@ export const page = (
     workflow: view.workflow,
     waits: view.waits,
     approvals: view.approvals,
-    as: globals.usually,
+    ...readerOf(globals),
     ...(samples === undefined ? {} : { samples })
   })
   return [

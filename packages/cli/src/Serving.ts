@@ -74,6 +74,7 @@ export const serve = (globals: Globals, options: Options): Effect.Effect<void, C
         hosts: [...ownNames(options.host), ...names],
         origins,
         proxies,
+        agents: yield* heads(config),
         ...(Option.isSome(callbackSecret) ? { callbackSecret: callbackSecret.value } : {})
       }),
       { disableLogger: true, disableListenLog: true, routerConfig: Server.routerConfig }
@@ -116,6 +117,13 @@ export const serve = (globals: Globals, options: Options): Effect.Effect<void, C
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** The agents of the configuration, for callers that start them by name. */
+const heads = Effect.fnUntraced(function*({ config: { agents = [] } }: Config.Loaded) {
+  if (agents.length === 0) return []
+  const { headOf } = yield* Effect.promise(() => import("./Agents.ts"))
+  return agents.map(headOf)
+})
 
 const isLoopback = (host: string): boolean => host === "localhost" || IpAddress.judge(host).reach === "loopback"
 

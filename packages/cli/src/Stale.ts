@@ -7,7 +7,7 @@ import type * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"
 import type { CommandFailed } from "./CommandFailed.ts"
 import * as Commands from "./Commands.ts"
-import type { Host } from "./Host.ts"
+import type { Operator } from "./Operator.ts"
 import * as Words from "./Words.ts"
 
 /** What of a fork was made from an output that it has replaced. */
@@ -22,7 +22,7 @@ export interface Stale {
 
 /** What was recorded between each replaced output and the point of the fork, as far as it may have used that. */
 export const of = (
-  host: Host,
+  operator: Operator,
   view: RunView.RunView,
   { at, set = {} }: ForkOptions
 ): Effect.Effect<ReadonlyArray<Stale>, CommandFailed> =>
@@ -34,15 +34,13 @@ export const of = (
       behind: keys.slice(keys.indexOf(key) + 1, Math.max(point, 0))
     })).filter(({ behind }) => behind.length > 0)
     if (between.length === 0) return []
-    const stored = (yield* host.refine(host.contracts.list)).find(({ id, version }) =>
-      id === view.workflow && version === view.version
-    )
+    const stored = yield* operator.contractOf(view.workflow, view.version)
     if (stored === undefined) return between.map(({ behind, key }) => ({ set: key, steps: behind, certain: false }))
     const { dependents } = yield* Effect.promise(() => import("@fermata/contracts/ContractUses"))
     return between
       .map(({ behind, key }) => ({
         set: key,
-        steps: dependents(stored.contract, key, behind, host.kinds),
+        steps: dependents(stored.contract, key, behind, stored.kinds),
         certain: true
       }))
       .filter(({ steps }) => steps.length > 0)

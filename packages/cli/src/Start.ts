@@ -4,12 +4,12 @@
 import type { Contract } from "@fermata/contracts/Contract"
 import * as ContractCalls from "@fermata/contracts/ContractCalls"
 import * as ContractNeeds from "@fermata/contracts/ContractNeeds"
+import * as ContractTrigger from "@fermata/contracts/ContractTrigger"
 import type { Owner } from "@fermata/core/Owner"
-import type { Started } from "@fermata/core/RunStart"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { existsSync, statSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { followAndAsk } from "./Ask.ts"
 import { type CommandFailed, refused } from "./CommandFailed.ts"
@@ -21,28 +21,18 @@ import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
 import * as Kinds from "./Kinds.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
-import { document, err, line, note } from "./Output.ts"
+import { document, line, note } from "./Output.ts"
 import { report } from "./Report.ts"
+import { checkOptions, isContractFile, type Request, type StartedRun, tellStarted } from "./Request.ts"
 import * as Words from "./Words.ts"
-
-/** What is to be started. */
-export interface Request {
-  /** A contract file, or the name of a contract or a workflow. */
-  readonly workflow: string
-  /** Wrapped, since `null` is an input too. */
-  readonly input: { readonly value: unknown } | undefined
-  readonly event: { readonly value: unknown } | undefined
-  readonly eventName: string | undefined
-  readonly key: string | undefined
-  readonly title: string | undefined
-  readonly labels: Readonly<Record<string, string>> | undefined
-  readonly isNew: boolean
-  readonly detach: boolean
-}
 
 /** Starts the run. A contract file is checked as a whole before anything is stored. */
 export const start = (globals: Globals, request: Request): Effect.Effect<void, CommandFailed, Scope.Scope> =>
   Effect.gen(function*() {
+    if (globals.server !== undefined) {
+      const RemoteStart = yield* Effect.promise(() => import("./remote/RemoteStart.ts"))
+      return yield* RemoteStart.start(globals, globals.server, request)
+    }
     yield* checkOptions(request)
     const file = isContractFile(request.workflow) ? yield* readContract(request.workflow, globals) : undefined
     const folders = file === undefined ? [process.cwd()] : [dirname(resolve(file.file)), process.cwd()]
@@ -84,15 +74,7 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
       : yield* startContract(host, globals, request, file, contract)
     const { runId } = started
     if (loaded.file !== undefined) yield* KnownConfigs.remember(globals.db, started.workflow, loaded.file)
-    const joined = started.joined ? "joined existing run" : "run"
-    yield* note(`${joined} ${err.bold(runId)}  ${started.definition}`)
-    if (started.otherInput) {
-      yield* note(
-        `  ${err.yellow("!")} it was started with another input, and this one is not used; ${
-          request.key === undefined ? "--new starts a run of its own" : "another --key starts a run of its own"
-        }`
-      )
-    }
+    yield* tellStarted(started, request)
     if (request.detach) {
       return yield* detached(
         host,
@@ -112,30 +94,6 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
-
-/** A run that was started, with what it is a run of. */
-interface StartedRun extends Started {
-  readonly workflow: string
-  /** Workflow and version, for people. */
-  readonly definition: string
-}
-
-const checkOptions = ({ event, eventName, isNew, key }: Request): Effect.Effect<void, CommandFailed> =>
-  isNew && key !== undefined
-    ? Effect.fail(
-      refused(
-        "InvalidValue",
-        "--new and --key exclude each other: a key stands for one run, and --new asks for another",
-        ["leave one of them out"]
-      )
-    )
-    : eventName !== undefined && event === undefined
-    ? Effect.fail(
-      refused("InvalidValue", "--event-name needs --event J, the payload of the event", [
-        `see: ${Commands.seeHelp(["run"])}`
-      ])
-    )
-    : Effect.void
 
 /**
  * Whether this process can work on the contract's runs. One that nobody can is
@@ -208,7 +166,7 @@ const checkModel = (
 /** Refuses a contract that calls what the database has not: what this configuration has, it has by now. */
 const checkCalls = (host: Host.Host, contract: Contract): Effect.Effect<void, CommandFailed> =>
   Effect.gen(function*() {
-    const known = yield* host.refine(host.store.backend.definitions)
+    const known = yield* host.refine(host.runs.workflows())
     const missing = ContractCalls.missing(contract, known, host.kinds)
     if (missing.length === 0) return
     return yield* refused(
@@ -236,10 +194,6 @@ const checkName = (id: string, programs: ReadonlyArray<string>): Effect.Effect<v
     )
     : Effect.void
 
-/** Whether this names a file. What ends as one and is not there is told as a missing file. */
-const isContractFile = (name: string): boolean =>
-  /\.jsonc?$/i.test(name) || name.includes("/") || (existsSync(name) && statSync(name).isFile())
-
 const contractNamed = (host: Host.Host, name: string): Effect.Effect<Contract | undefined, CommandFailed> =>
   Effect.map(host.refine(host.contracts.list), (all) => all.find(({ id }) => id === name)?.contract)
 
@@ -251,7 +205,7 @@ const startContract = (
   contract: Contract
 ): Effect.Effect<StartedRun, CommandFailed> =>
   Effect.gen(function*() {
-    const name = eventName ?? triggerOf(contract)
+    const name = eventName ?? ContractTrigger.eventOf(contract)
     if (event !== undefined && name === undefined) {
       return yield* refused(
         "InvalidValue",
@@ -270,14 +224,6 @@ const startContract = (
     }))
     return { ...started, workflow: contract.id, definition: `${contract.id}@${contract.version}` }
   })
-
-/** The event that triggers a contract, where there is one and it is no pattern. */
-export const triggerOf = ({ triggers }: Contract): string | undefined => {
-  const names = triggers.flatMap((trigger) =>
-    trigger.type === "event" && !trigger.event.includes("*") ? [trigger.event] : []
-  )
-  return names[0]
-}
 
 const startProgram = (
   host: Host.Host,
@@ -306,8 +252,8 @@ const startProgram = (
 
 const isProgram = (host: Host.Host, name: string): Effect.Effect<boolean, CommandFailed> =>
   Effect.map(
-    host.refine(host.store.backend.definitions),
-    (all) => all.some((row) => row.name === name && row.kind === "program")
+    host.refine(host.runs.workflows(name)),
+    (all) => all.some(({ kind }) => kind === "program")
   )
 
 /** Tells that the run is recorded, and who will work on it. */

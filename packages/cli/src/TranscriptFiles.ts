@@ -10,8 +10,8 @@ import * as Effect from "effect/Effect"
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type CommandFailed, failed } from "./CommandFailed.ts"
-import type { Host } from "./Host.ts"
 import { why } from "./JsonOption.ts"
+import type { Operator } from "./Operator.ts"
 
 /** What was written. */
 export interface Written {
@@ -21,7 +21,7 @@ export interface Written {
 
 /** Writes the transcripts of a run, and of the runs below it, as they are now. What has not changed is not written again. */
 export const save = Effect.fnUntraced(function*(
-  host: Host,
+  operator: Operator,
   runId: string,
   folder: string
 ): Effect.fn.Return<Written, CommandFailed> {
@@ -33,8 +33,8 @@ export const save = Effect.fnUntraced(function*(
   for (let run = open.shift(); run !== undefined; run = open.shift()) {
     if (seen.has(run)) continue
     seen.add(run)
-    const view = yield* host.refine(host.runs.show(run))
-    const response = yield* host.use(AgentResponse.of(run) as Effect.Effect<unknown, unknown, Runs>)
+    const view = yield* operator.refine(operator.runs.show(run))
+    const response = yield* operator.use(AgentResponse.of(run) as Effect.Effect<unknown, unknown, Runs>)
     const lines = Transcript.linesOf(view)
     count += lines.length
     const files = [

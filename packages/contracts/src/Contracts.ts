@@ -29,6 +29,7 @@ import type { ContractProblem } from "./ContractProblem.ts"
 import * as ContractProgram from "./ContractProgram.ts"
 import * as ContractRegistry from "./ContractRegistry.ts"
 import type { Head, Stored } from "./ContractRegistry.ts"
+import * as ContractTrigger from "./ContractTrigger.ts"
 import * as ContractValidation from "./ContractValidation.ts"
 import * as ContractRoutes from "./internal/ContractRoutes.ts"
 import { requestOf } from "./internal/ContractStart.ts"
@@ -240,10 +241,21 @@ const make = <R>(kinds: StepKinds<R>) =>
             : `this process has ${ContractRegistry.lackOf(unreadable)}`
         })
       }
+      const { event } = options
+      const eventName = event === undefined ? undefined : event.name ?? ContractTrigger.eventOf(stored.contract)
+      if (event !== undefined && eventName === undefined) {
+        return yield* new StartRefused({
+          workflow: name,
+          problem: "it names no single event that triggers it; name the event that is meant"
+        })
+      }
       return yield* requestOf(stored, {
         input: payload as Schema.Json,
         by: options.by,
-        key: options.new === true ? undefined : options.key
+        key: options.new === true ? undefined : options.key,
+        ...(event === undefined || eventName === undefined
+          ? {}
+          : { event: { name: eventName, payload: event.payload as Schema.Json } })
       }, kinds)
     })
 

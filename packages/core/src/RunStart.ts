@@ -14,6 +14,8 @@ export const StartOptions = Schema.Struct({
   title: Schema.optionalKey(Schema.String),
   /** By which it is found in lists: at most 20 names of up to 63 characters, with texts of up to 200. */
   labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  /** The event that the run is to see as what started it: for documents that events start. Without a name, the one that its document names. */
+  event: Schema.optionalKey(Schema.Struct({ name: Schema.optionalKey(Schema.String), payload: Schema.Unknown })),
   /** A new run in any case, even where the input has been run before. */
   new: Schema.optionalKey(Schema.Boolean)
 })

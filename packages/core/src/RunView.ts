@@ -9,7 +9,7 @@
 import * as Keyed from "./internal/Keyed.ts"
 import { apply, emptyState, standingApproval, standingStep, stateOf, toView } from "./internal/RunFold.ts"
 import type * as JournalEntry from "./JournalEntry.ts"
-import type { RunStatus } from "./RunStatus.ts"
+import type { RunStatus, SuspendReason } from "./RunStatus.ts"
 import type { ApprovalView, RunView, StepView } from "./RunViewSchema.ts"
 import type { Wait } from "./Wait.ts"
 
@@ -60,6 +60,25 @@ export const of = (runId: string, entries: ReadonlyArray<JournalEntry.JournalEnt
  */
 export const withStatus = (view: RunView, status: RunStatus, waits: ReadonlyArray<Wait>): RunView =>
   toView({ ...stateOf(view), status, waits })
+
+/** How a run stands, as its store says it. */
+export interface Standing {
+  readonly status: RunStatus
+  readonly reason?: SuspendReason
+  readonly waits: ReadonlyArray<Wait>
+  /** Length of its journal. */
+  readonly entries: number
+}
+
+/**
+ * The view as its store says that the run stands, when both are of the same
+ * moment. A run that has started and neither asked for anything nor waits is
+ * still queued in its store, and its journal knows better.
+ */
+export const standing = (view: RunView, { entries, reason, status, waits }: Standing): RunView =>
+  status !== "queued" && (view.counts.entries === entries || reason === "corrupt")
+    ? withStatus(view, status, waits)
+    : view
 
 /** The step of this key, found at once however many there are. */
 export const step = (view: RunView, key: string): StepView | undefined => {

@@ -20,11 +20,12 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { StorageFailed } from "./Backend.ts"
 import { type Change, hasEvent } from "./ChangeLog.ts"
-import type { Engine } from "./Engine.ts"
+import { Engine } from "./Engine.ts"
 import type { EventFilter, EventRow } from "./EventLog.ts"
 import * as Acting from "./internal/Acting.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as EngineEvents from "./internal/EngineEvents.ts"
+import * as EventReach from "./internal/EventReach.ts"
 import * as FeedFollower from "./internal/FeedFollower.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 import { type EventMessage, outboxRow } from "./StartRequest.ts"
@@ -64,6 +65,15 @@ export interface KeptEvent extends EventMessage {
   readonly at: number
 }
 
+/** A run that an event has started or reached. */
+export type Concerned = EventReach.Concerned
+
+/** An event that is published, and the runs that it concerns: first those that it has started. */
+export interface Published {
+  readonly id: string
+  readonly runs: ReadonlyArray<Concerned>
+}
+
 /** Publishes and hears events. */
 export class Events extends Context.Service<Events, {
   /**
@@ -76,6 +86,16 @@ export class Events extends Context.Service<Events, {
     payload: Schema.Json,
     options?: EmitOptions
   ) => Effect.Effect<string, EventRefused | StorageFailed>
+  /**
+   * Publishes an event from outside, waits until it is handed on, and tells which
+   * runs it has started and which waited for it. That it is not handed on within
+   * 10 s is told by fewer of them.
+   */
+  readonly publish: (
+    name: string,
+    payload: Schema.Json,
+    options?: EmitOptions
+  ) => Effect.Effect<Published, EventRefused | StorageFailed>
   /**
    * The events whose names match, from now on, whichever process publishes
    * them: those that are handed on, and those that the engine tells about runs,
@@ -99,6 +119,7 @@ export class Events extends Context.Service<Events, {
     Effect.gen(function*() {
       const runtime = yield* CurrentRuntime.current
       const store = yield* Store
+      const engine = yield* Engine
       // One for all who hear the same change.
       const told = new WeakMap<Change, ReadonlyArray<EventMessage>>()
       const eventsOf = (change: Change): Effect.Effect<ReadonlyArray<EventMessage>, StorageFailed> => {
@@ -146,8 +167,23 @@ export class Events extends Context.Service<Events, {
         return id
       })
 
+      const publish = Effect.fn("Events.publish")(
+        function*(name: string, payload: Schema.Json, options: EmitOptions = {}) {
+          const { backend } = store
+          const isInput = inputNames.some((known) => known === name)
+          const waiting = yield* EventReach.waitingFor(backend, name, payload, isInput)
+          const id = yield* emit(name, payload, options)
+          yield* Effect.raceFirst(
+            EventReach.handedOn(runtime, backend, engine.settled, `event:${id}`),
+            runtime.host.hostSleep(handOnMs)
+          )
+          return { id, runs: [...(yield* EventReach.startedBy(backend, id)), ...waiting] }
+        }
+      )
+
       return Events.of({
         emit,
+        publish,
         kept: (filter) => Effect.map(store.backend.events(filter), (rows) => rows.map(toKept)),
         subscribe: (pattern) => {
           const wantsEngine = EngineEvent.names.some((name) => EventName.matches(pattern, name))
@@ -182,6 +218,9 @@ export const check = (name: string, payload: Schema.Json): Effect.Effect<StoredJ
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** So long (ms) an event that is published is waited for until it is handed on. */
+const handOnMs = 10_000
 
 const toKept = ({ at, correlation, id, name, payload, position, source }: EventRow): KeptEvent => ({
   position,

@@ -10,6 +10,7 @@ import type { KeptArtifact } from "@fermata/core/Artifact"
 import { engineWorkflows } from "@fermata/core/BulkAct"
 import type { DayRaise, DayRaised } from "@fermata/core/DayRaise"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { KnownWorkflow } from "@fermata/core/KnownWorkflow"
 import type { Census, Owner } from "@fermata/core/Owner"
 import type { Answer, ApprovalFilter, Delegate, OpenApproval } from "@fermata/core/Question"
 import type { Receipt, Settlement } from "@fermata/core/Receipt"
@@ -71,7 +72,7 @@ import * as RunQuestions from "./internal/RunQuestions.ts"
 import * as RunRetries from "./internal/RunRetries.ts"
 import * as RunRules from "./internal/RunRules.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
-import { ownerOf, summary } from "./internal/RunSummaries.ts"
+import { known, ownerOf, summary } from "./internal/RunSummaries.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
 import * as Telling from "./internal/secrets/Telling.ts"
 import { checkKey, described } from "./StartRequest.ts"
@@ -295,6 +296,8 @@ export class Runs extends Context.Service<Runs, {
   readonly spending: (
     filter?: SpendingSum.SpendingFilter
   ) => Effect.Effect<ReadonlyArray<SpendingSum.SpendingSum>, StorageFailed>
+  /** Every version of every workflow that the store knows, or of the one of this name, by name; whether its code is here or not. */
+  readonly workflows: (name?: string) => Effect.Effect<ReadonlyArray<KnownWorkflow>, StorageFailed>
   /** Counts of runs and of what is on its way. */
   readonly census: Effect.Effect<Census, StorageFailed>
   /** The processes that work on runs, or did and have not been missed yet. */
@@ -408,6 +411,10 @@ export class Runs extends Context.Service<Runs, {
         blob: Effect.fn("Runs.blob")(function*(hash: string) {
           const data = yield* backend.blob(hash)
           return data === null || (yield* sha256Hex(data)) !== hash ? Option.none() : Option.some(data)
+        }),
+        workflows: Effect.fn("Runs.workflows")(function*(name?: string) {
+          const rows = yield* backend.definitions
+          return rows.filter((row) => name === undefined || row.name === name).map(known)
         }),
         census: backend.census,
         owners: Effect.suspend(() => {

@@ -19,8 +19,8 @@ import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as Handover from "./internal/Handover.ts"
 import { jsonCodec } from "./internal/JsonCodec.ts"
 import { CurrentRun, type WaitPort } from "./internal/run/RunPort.ts"
+import type { Signal } from "./internal/SignalDeclaration.ts"
 import { isReserved, signalId } from "./internal/SignalId.ts"
-import type { Signal } from "./SignalDeclaration.ts"
 
 /** A signal was sent to a run that is not there, or that is over, or its payload is none that could be stored. */
 export class SignalRefused extends Schema.TaggedError<SignalRefused>()("SignalRefused", {
@@ -41,7 +41,7 @@ export class SignalRefused extends Schema.TaggedError<SignalRefused>()("SignalRe
   }
 }
 
-export type { Signal } from "./SignalDeclaration.ts"
+export type { Signal } from "./internal/SignalDeclaration.ts"
 
 /** Defines a kind of signal. Without a schema it carries nothing. */
 export function make(name: string): Signal<Schema.Void>

@@ -45,11 +45,11 @@ import {
 import { ArtifactRefused } from "./internal/run/ArtifactRefused.ts"
 import * as Kept from "./internal/run/Kept.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
+import { sampleOf } from "./internal/SignalDeclaration.ts"
 import { StepCall, type StepCode } from "./internal/StepCall.ts"
 import * as StepCodecs from "./internal/StepCodecs.ts"
 import { StepLetGo } from "./internal/StepLimit.ts"
 import * as StepRetry from "./internal/StepRetry.ts"
-import { sampleOf } from "./SignalDeclaration.ts"
 
 export { ArtifactRefused }
 

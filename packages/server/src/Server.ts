@@ -40,6 +40,7 @@ import * as SpendingHandlers from "./internal/SpendingHandlers.ts"
 import * as StepsHandlers from "./internal/StepsHandlers.ts"
 import * as StreamsHandlers from "./internal/StreamsHandlers.ts"
 import * as SystemHandlers from "./internal/SystemHandlers.ts"
+import * as WorkflowsHandlers from "./internal/WorkflowsHandlers.ts"
 import { longestName, type ServerOptions } from "./ServerOptions.ts"
 import { Streams } from "./Streams.ts"
 
@@ -68,11 +69,12 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
         StepsHandlers.layer,
         ArtifactsHandlers.layer,
         DiffHandlers.layer,
-        AgentsHandlers.layer,
+        AgentsHandlers.layer(options.agents ?? []),
         ApprovalsHandlers.layer,
         SignalsHandlers.layer,
         EventsHandlers.layer,
         ContractsHandlers.layer,
+        WorkflowsHandlers.layer,
         PolicyHandlers.layer,
         SpendingHandlers.layer,
         StreamsHandlers.layer,

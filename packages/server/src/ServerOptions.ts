@@ -1,4 +1,5 @@
 /** How a server lets requests in. */
+import type { AgentHead } from "@fermata/api/AgentsGroup"
 import type * as Redacted from "effect/Redacted"
 import type { Limits } from "./Streams.ts"
 
@@ -22,6 +23,8 @@ export interface ServerOptions {
    * `X-Forwarded-Host` and `X-Forwarded-For` is believed, and what anybody else says there is not.
    */
   readonly proxies?: ReadonlyArray<string>
+  /** The agents that `GET /api/agents` tells of; none when absent. */
+  readonly agents?: ReadonlyArray<AgentHead>
   /** The longest body (bytes) that is read; 2 MiB when absent. */
   readonly maxBody?: number
   /** How many streams may be open at once. */

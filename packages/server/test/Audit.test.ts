@@ -90,6 +90,13 @@ const unknown = Effect.gen(function*() {
   return "unknown-run"
 })
 
+/** A run that waits in a store that was put back from a backup. */
+const doubted = Effect.gen(function*() {
+  const run = yield* begun("waits")
+  yield* (yield* Store).backend.write([{ op: "restore", id: "anew1", by: "ops", at: 1, from: null }])
+  return run
+})
+
 const answered = Effect.gen(function*() {
   const run = yield* begun("asks")
   yield* (yield* Runs).answer(run, { by: "ann", decision: "approve", always: "Ship(now)" })
@@ -127,6 +134,7 @@ const acts: Readonly<Record<string, Doing>> = {
   "runs.cancel": run("run.cancel", "cancel", { reason: canary }),
   "runs.pause": run("run.pause", "pause"),
   "runs.resume": run("run.resume", "resume"),
+  "runs.confirm": doing("run.confirm", Effect.map(doubted, (run) => [`/api/runs/${run}/confirm`] as const)),
   "runs.raise": run("run.raise", "raise", { micros: 5, note: canary }),
   "runs.fork": run("run.fork", "fork", { at: "weigh" }),
   "runs.retry": run("run.retry", "retry", undefined, "fails"),

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { exitCodes } from "../CommandFailed.ts"
 import { globals } from "../Globals.ts"
 import { document, exitWith, line, out } from "../Output.ts"
+import * as Sides from "../Sides.ts"
 
 /** `fermata doctor` */
 export const commandDoctor = Command.make("doctor", {}, () =>
@@ -22,6 +23,7 @@ export const commandDoctor = Command.make("doctor", {}, () =>
     Command.withDescription(
       "Examine the database and what happens in it; exit code 1 when something needs an operator"
     ),
+    Sides.here("examines the file of a database"),
     Command.withExamples([
       { command: "fermata doctor", description: "What is wrong, and the command that mends it" },
       { command: "fermata doctor --json", description: "The same for a program" }

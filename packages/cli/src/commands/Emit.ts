@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { globals } from "../Globals.ts"
 import * as JsonOption from "../JsonOption.ts"
+import * as Sides from "../Sides.ts"
 import * as Arguments from "./Arguments.ts"
 
 /** `fermata emit` */
@@ -21,6 +22,7 @@ export const commandEmit = Command.make("emit", {
     Command.withDescription(
       "Publish an event: it starts the contracts that it triggers and reaches the runs that wait for it"
     ),
+    Sides.either,
     Command.withExamples([
       {
         command: "fermata emit ticket.created --data '{\"id\":\"T-123\",\"title\":\"Bug\",\"body\":\"...\"}'",

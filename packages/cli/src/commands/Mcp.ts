@@ -3,6 +3,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { globals } from "../Globals.ts"
+import * as Sides from "../Sides.ts"
 import { commandMcpLogin } from "./mcp/Login.ts"
 import { commandMcpLogout } from "./mcp/Logout.ts"
 import { commandMcpLs } from "./mcp/Ls.ts"
@@ -36,6 +37,7 @@ export const commandMcp = Command.make("mcp", {
     Command.withDescription(
       "Serve the workflows, agents and contracts of the configuration, and their runs, to MCP clients, who act as --as says, or as mcp; the commands below are about the MCP servers that its agents use"
     ),
+    Sides.here("serves MCP clients from a database"),
     Command.withExamples([
       {
         command: "fermata mcp --as claude",

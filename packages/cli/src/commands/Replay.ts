@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { exitCodes, refused } from "../CommandFailed.ts"
 import { document, exitWith, line } from "../Output.ts"
 import { withHost } from "../Session.ts"
+import * as Sides from "../Sides.ts"
 import * as Arguments from "./Arguments.ts"
 
 /** `fermata replay` */
@@ -40,6 +41,7 @@ export const commandReplay = Command.make(
   Command.withDescription(
     "Replay a run against the code at hand, without a step or a write; exit code 1 when they do not fit"
   ),
+  Sides.here("runs the code of this folder against a database"),
   Command.withExamples([
     {
       command: "fermata replay 1f0c",

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { globals } from "../Globals.ts"
 import * as JsonOption from "../JsonOption.ts"
+import * as Sides from "../Sides.ts"
 import * as Arguments from "./Arguments.ts"
 
 /** `fermata run` */
@@ -44,6 +45,7 @@ export const commandRun = Command.make("run", {
     }))
   })).pipe(
     Command.withDescription("Start a run and follow it; its result goes to stdout"),
+    Sides.either,
     Command.withExamples([
       { command: "fermata run greet.json --input '{\"name\":\"Ada\"}'", description: "Run a contract" },
       {

@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { refused } from "../CommandFailed.ts"
 import { globals } from "../Globals.ts"
+import * as Sides from "../Sides.ts"
 import * as Arguments from "./Arguments.ts"
 
 const notEmpty = Flag.filter((text: string) => text.trim() !== "", () => "expected a text that is not empty")
@@ -79,6 +80,7 @@ export const commandServe = Command.make("serve", {
     }))
   })).pipe(
     Command.withDescription("Serve runs over HTTP, and work on them, until it is stopped"),
+    Sides.here("is the server, of a database"),
     Command.withExamples([
       { command: "fermata serve", description: "At http://127.0.0.1:4314, until Ctrl-C" },
       { command: "fermata serve --no-work", description: "Serve what other processes work on" },

@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import { actAndFollow } from "../Act.ts"
 import * as JsonOption from "../JsonOption.ts"
 import { err, note } from "../Output.ts"
+import * as Sides from "../Sides.ts"
 import * as Arguments from "./Arguments.ts"
 
 /** `fermata signal` */
@@ -22,27 +23,30 @@ export const commandSignal = Command.make("signal", {
       run,
       noWait,
       goal: "completed",
-      act: (host, { as }) =>
+      act: (operator, { as }) =>
         Effect.gen(function*() {
-          const { id: runId, version, waits, workflow } = yield* host.runs.find(run)
+          // Who only tells need not be one who may look.
+          const found = noWait && operator.here === undefined ? undefined : yield* operator.runs.find(run)
           // The code of the workflow knows what its signals carry. Where it cannot be loaded, that is told when the run is followed.
-          yield* Effect.ignore(host.serve(workflow))
-          const receipt = yield* host.runs.signal(run, name, payload ?? null, {
+          if (found !== undefined && operator.here !== undefined) {
+            yield* Effect.ignore(operator.here.serve(found.workflow))
+          }
+          const receipt = yield* operator.runs.signal(run, name, payload ?? null, {
             by: as,
             ...(Option.isSome(id) ? { id: id.value } : {})
           })
-          const awaited = waits.filter(({ reason }) => reason === "signal").map(({ key }) => key)
-          if (awaited.includes(name)) return receipt
-          const { declared } = yield* Effect.promise(() => import("@fermata/engine/SignalDeclaration"))
-          const definition = yield* host.store.backend.definition(workflow, version)
-          if (definition !== null && declared(definition.schemas) === undefined) {
-            const meant = didYouMean(name, awaited)
-            yield* note(
-              `${err.yellow("warning:")} run ${runId} does not wait for signal "${name}"${
-                meant === undefined ? "" : `; did you mean "${meant}"?`
-              }${awaited.length === 0 ? "" : `; it waits for ${awaited.join(", ")}`}; it is kept for when it does`
-            )
-          }
+          const awaited = (found?.waits ?? []).filter(({ reason }) => reason === "signal").map(({ key }) => key)
+          if (found === undefined || awaited.includes(name)) return receipt
+          const known = (yield* operator.runs.workflows(found.workflow)).find(({ version }) =>
+            version === found.version
+          )
+          if (known === undefined || known.signals !== undefined) return receipt
+          const meant = didYouMean(name, awaited)
+          yield* note(
+            `${err.yellow("warning:")} run ${found.id} does not wait for signal "${name}"${
+              meant === undefined ? "" : `; did you mean "${meant}"?`
+            }${awaited.length === 0 ? "" : `; it waits for ${awaited.join(", ")}`}; it is kept for when it does`
+          )
           return receipt
         }),
       said: ({ result, runId }) =>
@@ -50,6 +54,7 @@ export const commandSignal = Command.make("signal", {
     })
   })).pipe(
     Command.withDescription("Tell a run something that it waits for, or will"),
+    Sides.either,
     Command.withExamples([
       {
         command: "fermata signal 1f0c paid --data '{\"cents\":1200}'",

@@ -2,6 +2,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { globals } from "../Globals.ts"
+import * as Sides from "../Sides.ts"
 
 /** `fermata worker` */
 export const commandWorker = Command.make("worker", {
@@ -16,6 +17,7 @@ export const commandWorker = Command.make("worker", {
     yield* Effect.scoped(work(yield* globals, { untilIdle }))
   })).pipe(
     Command.withDescription("Work on every run that is due and that the configuration serves, until it is stopped"),
+    Sides.here("works on the runs of a database"),
     Command.withExamples([
       { command: "fermata worker", description: "Work; Ctrl-C lets the runs go in order" },
       { command: "fermata worker --until-idle", description: "Do what there is to do, and end" }

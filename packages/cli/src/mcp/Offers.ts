@@ -1,5 +1,6 @@
 /** What a configuration offers to clients: each of its workflows, agents and contracts as a tool that starts a run and waits for it. */
 import type { Contract } from "@fermata/contracts/Contract"
+import * as ContractTrigger from "@fermata/contracts/ContractTrigger"
 import type { Started } from "@fermata/core/RunStart"
 import { didYouMean } from "@fermata/core/Suggestion"
 import { newestFirst } from "@fermata/core/VersionOrder"
@@ -15,7 +16,6 @@ import type { Globals } from "../Globals.ts"
 import type { Host } from "../Host.ts"
 import * as KnownConfigs from "../KnownConfigs.ts"
 import { err, note } from "../Output.ts"
-import { triggerOf } from "../Start.ts"
 import * as Words from "../Words.ts"
 import * as Standing from "./Standing.ts"
 import type { Hints, Tool } from "./Tool.ts"
@@ -281,7 +281,7 @@ const contracts = (host: Host, loaded: Config.Loaded): Effect.Effect<ReadonlyArr
 
 const contractOffer = (host: Host, contract: Contract): Offer => {
   const { description, id, outputSchema, title, version } = contract
-  const trigger = triggerOf(contract)
+  const trigger = ContractTrigger.eventOf(contract)
   return {
     workflow: id,
     title,

@@ -39,6 +39,8 @@ export const server = Effect.fnUntraced(function*(by: string, place?: string) {
     dbFrom: "option",
     config,
     json: false,
+    server: undefined,
+    roles: [by],
     as: by,
     asFrom: "option",
     usually: by,

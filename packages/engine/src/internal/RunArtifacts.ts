@@ -1,6 +1,7 @@
 /** What the steps of a run keep, and the bytes of it. */
 import type { KeptArtifact } from "@fermata/core/Artifact"
-import { ArtifactAmbiguous, ArtifactDamaged, ArtifactNotFound, shortestPrefix } from "@fermata/core/RunsErrors"
+import * as ArtifactNames from "@fermata/core/ArtifactNames"
+import { ArtifactDamaged } from "@fermata/core/RunsErrors"
 import * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"
 import type { Store } from "../Store.ts"
@@ -28,38 +29,13 @@ export const make = (store: Store["Service"], { rowOf }: RunLookup) => {
 
   const artifact = Effect.fn("Runs.artifact")(function*(run: string, artifact: string) {
     const { all, id: runId } = yield* of(run)
-    const found = named(all, artifact)
-    const hashes = new Set(found.map(({ hash }) => hash))
-    if (found.length === 0) {
-      const known = all.map(({ hash, name }) => name === undefined ? hash : `${name} (${hash.slice(0, 12)})`)
-      return yield* new ArtifactNotFound({ runId, artifact, known })
-    }
-    if (hashes.size > 1) return yield* new ArtifactAmbiguous({ runId, artifact, candidates: [...hashes] })
-    const [kept] = found
-    const { hash } = kept!
+    const kept = ArtifactNames.find(runId, all, artifact)
+    if ("_tag" in kept) return yield* kept
+    const { hash } = kept
     const content = yield* store.artifact(hash)
     if (typeof content === "string") return yield* new ArtifactDamaged({ runId, hash, problem: content })
-    return { ...kept!, content } satisfies Content as Content
+    return { ...kept, content } satisfies Content as Content
   })
 
   return { artifacts, artifact }
-}
-
-// ----------------------------------------------------------------------------
-// internal
-// ----------------------------------------------------------------------------
-
-/** Those that are meant: by their whole hash, or else by name, or else by how their hashes begin. */
-const named = (all: ReadonlyArray<KeptArtifact>, artifact: string): ReadonlyArray<KeptArtifact> => {
-  for (
-    const fits of [
-      ({ hash }: KeptArtifact) => hash === artifact,
-      ({ name }: KeptArtifact) => name === artifact,
-      ({ hash }: KeptArtifact) => artifact.length >= shortestPrefix && hash.startsWith(artifact)
-    ]
-  ) {
-    const found = all.filter(fits)
-    if (found.length > 0) return found
-  }
-  return []
 }

@@ -4,8 +4,8 @@
 import { SignalUnfit, SignalUnknown } from "@fermata/core/RunsErrors"
 import * as Effect from "effect/Effect"
 import type { DefinitionRow, RunRow, StorageFailed } from "../Backend.ts"
-import * as SignalDeclaration from "../SignalDeclaration.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
+import * as SignalDeclaration from "./SignalDeclaration.ts"
 
 /** What is known of the signals of the run: declared, or seen to be received by a run of its workflow in this process. */
 export const known = (

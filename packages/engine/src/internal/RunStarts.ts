@@ -35,10 +35,18 @@ export const definitionOf = Effect.fnUntraced(function*(
 export const programRequest = Effect.fnUntraced(function*(
   runtime: EngineRuntime,
   definition: DefinitionRow,
-  payload: unknown,
+  given: unknown,
   options: StartOptions
 ): Effect.fn.Return<StartRequest, PayloadRefused | StartRefused> {
+  // JSON has no undefined: nothing was given.
+  const payload = given === undefined ? {} : given
   const { name, version } = definition
+  if (options.event !== undefined) {
+    return yield* new StartRefused({
+      workflow: name,
+      problem: "it is a program, which no event starts: give the payload as its input"
+    })
+  }
   const registration = runtime.programs.get(name, version)
   const checked = registration === undefined ? undefined : yield* check(registration.workflow, payload)
   const key = options.new === true

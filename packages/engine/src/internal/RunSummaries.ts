@@ -1,11 +1,13 @@
 /** Rows of runs and processes as people list them. */
+import type { KnownWorkflow } from "@fermata/core/KnownWorkflow"
 import type { Owner } from "@fermata/core/Owner"
 import type { RunSummary } from "@fermata/core/RunSummary"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { OwnerRow, RunRow } from "../Backend.ts"
+import type { DefinitionRow, OwnerRow, RunRow } from "../Backend.ts"
 import { isOver } from "./MemoryStore.ts"
 import { standOf } from "./RunStand.ts"
+import { declared } from "./SignalDeclaration.ts"
 
 /** A run as it is listed. */
 export const summary = (row: RunRow): RunSummary => ({
@@ -26,6 +28,12 @@ export const summary = (row: RunRow): RunSummary => ({
   createdAt: row.createdAt,
   updatedAt: row.updatedAt
 })
+
+/** A workflow as its store knows it. */
+export const known = ({ at, kind, name, schemas, version }: DefinitionRow): KnownWorkflow => {
+  const signals = declared(schemas)?.map((signal) => signal.name)
+  return { name, version, kind, ...(signals === undefined ? {} : { signals }), at }
+}
 
 /** A process as others see it; `now` is in ms since the epoch, by the host's clock. */
 export const ownerOf = (row: OwnerRow, now: number): Owner => {

@@ -35,18 +35,9 @@ export const readable = (
       entries: (run, start, limit) => store.backend.entries(run, start, Math.max(0, Math.min(limit, seq - start)))
     }).journal(runId, from))
 
-/**
- * The view with the status of the row, when both are of the same moment. A run
- * that has started and neither asked for anything nor waits is still queued in
- * its row, and its journal knows better.
- */
+/** The view with the status of the row, when both are of the same moment. */
 export const standing = (view: RunView.RunView, row: RunRow): RunView.RunView =>
-  row.status !== "queued" && (view.counts.entries === row.length || row.reason === "corrupt")
-    ? standAs(view, standOf(row))
-    : view
-
-const standAs = (view: RunView.RunView, { status, waits }: ReturnType<typeof standOf>) =>
-  RunView.withStatus(view, status, waits)
+  RunView.standing(view, { ...standOf(row), entries: row.length })
 
 /** When a follower of an open run is done: never, or when it is at rest; `farMs` see there. */
 export type Until = undefined | { readonly farMs: number }

@@ -4,8 +4,8 @@
  */
 import * as Context from "effect/Context"
 import type * as Schema from "effect/Schema"
-import type { Signal } from "../SignalDeclaration.ts"
 import type { Limits as LimitValues } from "./run/RunHost.ts"
+import type { Signal } from "./SignalDeclaration.ts"
 
 export type Limits = LimitValues
 

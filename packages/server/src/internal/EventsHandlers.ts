@@ -19,14 +19,15 @@ export const layer = HttpApiBuilder.group(
         const { next, shown } = Pages.of(found, limit, ({ position }) => position)
         return { events: shown, ...next }
       }),
-      emit: Effect.fnUntraced(function*({ payload: { id, name, payload = {}, ...options }, request }) {
-        return {
-          id: yield* events.emit(name, payload as Schema.Json, {
-            ...options,
-            source: yield* Acting.name,
-            ...(yield* Acting.once(request, "id", id))
-          })
+      emit: Effect.fnUntraced(function*({ payload: { id, name, payload = {}, tell, ...options }, request }) {
+        const told = {
+          ...options,
+          source: yield* Acting.name,
+          ...(yield* Acting.once(request, "id", id))
         }
+        return tell === true
+          ? yield* events.publish(name, payload as Schema.Json, told)
+          : { id: yield* events.emit(name, payload as Schema.Json, told) }
       })
     })
   })

@@ -4,6 +4,7 @@
  */
 import type { JournalEntry } from "@fermata/core/JournalEntry"
 import { isFinal } from "@fermata/core/RunStatus"
+import type { RunView } from "@fermata/core/RunView"
 import { EntryCorrupt } from "@fermata/core/Upcast"
 import type { StorageFailed } from "@fermata/engine/Backend"
 import * as ChangeLog from "@fermata/engine/ChangeLog"
@@ -88,6 +89,32 @@ export const of = (
       }))
     })))
 
+/**
+ * What is told of a run from the entry `from` on, until it is over or goes on
+ * only by a person, a signal or an operator. Behind each batch of entries it is
+ * told how the run stands.
+ */
+export const toRest = (
+  runs: Runs["Service"],
+  id: string,
+  from: number,
+  farMs: number | undefined
+): Stream.Stream<ReadonlyArray<Event>, unknown> => {
+  let last: RunView | undefined
+  return Stream.concat(
+    runs.follow(id, { untilSuspended: true, ...(farMs === undefined ? {} : { farMs }) }).pipe(
+      Stream.map(({ entries, view }) => {
+        // The first look is at the whole: where it has less than the place says, that is none of this journal.
+        const begins = last === undefined && view.counts.entries < from ? [reset] : []
+        const place = begins.length > 0 ? 0 : from
+        last = view
+        return [...begins, ...entries.filter(({ seq }) => seq >= place).map(entryEvent), viewEvent(view)]
+      })
+    ),
+    Stream.suspend(() => last === undefined ? Stream.empty : Stream.make([end(last.status)]))
+  )
+}
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
@@ -111,6 +138,11 @@ const entryEvent = (entry: JournalEntry): Event => ({ id: String(entry.seq), dat
 const reset: Event = { name: "reset", data: "{}" }
 
 const end = (status: string): Event => ({ name: "end", data: JSON.stringify({ status }) })
+
+const viewEvent = ({ reason, status, waits }: RunView): Event => ({
+  name: "status",
+  data: JSON.stringify({ status, ...(reason === undefined ? {} : { reason }), waits })
+})
 
 const standEvent = ({ reason, status, waits }: ChangeLog.StandChange): Event => ({
   name: "status",

@@ -25,10 +25,11 @@ export const layer = HttpApiBuilder.group(
     const bulk = yield* Bulk
     const clock = yield* HostClock
     return handlers.handleAll({
-      list: Effect.fnUntraced(function*({ query: { after, label, limit = Pages.defaultLimit, ...filter } }) {
+      list: Effect.fnUntraced(function*({ query: { after, label, limit = Pages.defaultLimit, restored, ...filter } }) {
         const found = yield* runs.list({
           ...filter,
           limit: limit + 1,
+          ...(restored === undefined ? {} : { restored: true }),
           ...(after === undefined ? {} : { before: after }),
           ...(label === undefined ? {} : { labels: yield* labelsOf(label) })
         })
@@ -62,6 +63,7 @@ export const layer = HttpApiBuilder.group(
         const found = detail(yield* runs.find(id), yield* runs.show(id), clock.now())
         return yield* LargeFields.leaveOut(runs, found, ["payload", "output"])
       }),
+      find: ({ params: { run } }) => runs.find(run),
       cancel: Effect.fnUntraced(function*({ params: { run }, payload: { reason = "no reason given" } }) {
         return yield* runs.cancel(run, { by: yield* Acting.name, reason })
       }),
@@ -70,6 +72,9 @@ export const layer = HttpApiBuilder.group(
       }),
       resume: Effect.fnUntraced(function*({ params: { run } }) {
         return yield* runs.resume(run, { by: yield* Acting.name })
+      }),
+      confirm: Effect.fnUntraced(function*({ params: { run } }) {
+        return yield* runs.confirm(run, { by: yield* Acting.name })
       }),
       raise: Effect.fnUntraced(function*({ params: { run }, payload }) {
         return yield* runs.raise(run, { ...payload, by: yield* Acting.name })

@@ -45,7 +45,11 @@ export const layer = HttpApiBuilder.group(
           const { entries, id, root } = yield* runs.find(params.run)
           const after = placeOf(request, query.after)
           const from = after === "now" ? entries : after === undefined ? 0 : (yield* seqOf(after)) + 1
-          return yield* opened({ events: RunStream.of({ feed, runs, store }, { id, root }, from) })
+          return yield* opened({
+            events: query.until === "rest"
+              ? RunStream.toRest(runs, id, from, query.far)
+              : RunStream.of({ feed, runs, store }, { id, root }, from)
+          })
         })
       )
       .handleRaw(

@@ -1,3 +1,4 @@
+import type { AgentHead } from "@fermata/api/AgentsGroup"
 import * as Spent from "@fermata/core/Spent"
 import * as SpentByDay from "@fermata/core/SpentByDay"
 import * as Argument from "effect/cli/Argument"
@@ -6,10 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { refused } from "../../CommandFailed.ts"
 import * as Commands from "../../Commands.ts"
-import { globals } from "../../Globals.ts"
+import { type Globals, globals } from "../../Globals.ts"
 import * as Money from "../../Money.ts"
 import { document, note } from "../../Output.ts"
-import { withHost } from "../../Session.ts"
+import { withOperator } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 import * as Words from "../../Words.ts"
 import * as Arguments from "../Arguments.ts"
 
@@ -29,10 +31,7 @@ export const commandAgentRaise = Command.make("raise", {
       return yield* refused("InvalidValue", `--day expects a day of the calendar such as 2026-11-30, found "${onDay}"`)
     }
     const values = yield* globals
-    const Config = yield* Effect.promise(() => import("../../Config.ts"))
-    const Agents = yield* Effect.promise(() => import("../../Agents.ts"))
-    const config = yield* Config.loadOrRecall(values, [process.cwd()], name)
-    const { agent: { dailyBudget } } = yield* Agents.named(config, name)
+    const { dailyBudget } = values.server === undefined ? yield* configured(values, name) : yield* there(name)
     if (dailyBudget === undefined) {
       return yield* refused(
         "NotLimited",
@@ -47,11 +46,11 @@ export const commandAgentRaise = Command.make("raise", {
         [`raise that: ${Commands.raiseDay(name, usual)}`]
       )
     }
-    yield* withHost({ command: "agent raise", existing: true, idle: true }, (host, { as, json }) =>
+    yield* withOperator({ command: "agent raise", existing: true, idle: true }, (operator, { as, json }) =>
       Effect.gen(function*() {
-        const raised = yield* host.refine(
+        const raised = yield* operator.refine(
           Effect.catchTag(
-            host.runs.raiseDay(name, {
+            operator.runs.raiseDay(name, {
               ...amount,
               by: as,
               ...(onDay === undefined ? {} : { day: onDay }),
@@ -78,15 +77,20 @@ export const commandAgentRaise = Command.make("raise", {
           return
         }
         yield* note(`  told of it: ${Words.count(raised.told.length, "run")} on the way or waiting for a budget`)
-        const workers = (yield* host.refine(host.runs.owners)).filter(({ alive, worker }) =>
+        const workers = (yield* operator.refine(operator.runs.owners)).filter(({ alive, worker }) =>
           alive && worker
         )
         if (workers.length === 0) {
-          yield* note(`  no worker is running, so that they go on once one is: ${Commands.workOnWhatWasRaised()}`)
+          yield* note(
+            `  no worker is running${operator.there === undefined ? "" : " there"}, so that they go on once one is${
+              operator.there === undefined ? `: ${Commands.workOnWhatWasRaised()}` : ""
+            }`
+          )
         }
       }))
   })).pipe(
     Command.withDescription("Let all runs of an agent together spend more on one day than its dailyBudget says"),
+    Sides.either,
     Command.withExamples([
       { command: "fermata agent raise reviewer 2.50", description: "Two and a half dollars more on this UTC day" },
       {
@@ -101,3 +105,18 @@ export const commandAgentRaise = Command.make("raise", {
 // ----------------------------------------------------------------------------
 
 const units = [["micros", "dollars", "tokens"], ["tokens", "tokens", "usd"]] as const
+
+const configured = Effect.fnUntraced(function*(values: Globals, name: string) {
+  const Config = yield* Effect.promise(() => import("../../Config.ts"))
+  const Agents = yield* Effect.promise(() => import("../../Agents.ts"))
+  return Agents.headOf(yield* Agents.named(yield* Config.loadOrRecall(values, [process.cwd()], name), name))
+})
+
+/** The agent of this name that a server has. */
+const there = (name: string) =>
+  withOperator({ command: "agent raise" }, (operator) =>
+    Effect.gen(function*() {
+      const Agents = yield* Effect.promise(() => import("../../Agents.ts"))
+      const { agents, url } = operator.there!
+      return yield* Agents.namedThere(yield* agents, name, url)
+    })).pipe(Effect.map((head) => head as AgentHead))

@@ -4,8 +4,10 @@ import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { refused } from "../../CommandFailed.ts"
-import { globals } from "../../Globals.ts"
+import { type Globals, globals } from "../../Globals.ts"
 import * as JsonOption from "../../JsonOption.ts"
+import { withOperator } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 
 /** `fermata agent run` */
@@ -29,13 +31,10 @@ export const commandAgentRun = Command.make("run", {
       ])
     }
     const values = yield* globals
-    const Config = yield* Effect.promise(() => import("../../Config.ts"))
-    const Agents = yield* Effect.promise(() => import("../../Agents.ts"))
-    const config = yield* Config.loadOrRecall(values, [process.cwd()], name)
-    const configured = yield* Agents.named(config, name)
-    // Before anything is stored; a run that is left to a worker is asked for by that worker's models.
-    if (!detach) yield* Agents.check(config, configured, values.model)
-    const read = Agents.takesText(configured) ? JsonOption.readWords : JsonOption.read
+    const { agent, takesText } = values.server === undefined
+      ? yield* configured(values, name, detach)
+      : yield* there(name)
+    const read = takesText ? JsonOption.readWords : JsonOption.read
     const given = Option.isSome(inputFile)
       ? yield* read("--input-file", `@${inputFile.value}`)
       : Option.isSome(input)
@@ -44,7 +43,7 @@ export const commandAgentRun = Command.make("run", {
     const runId = Option.isSome(id) ? id.value : (yield* WebCrypto).randomUUID()
     const { start } = yield* Effect.promise(() => import("../../Start.ts"))
     yield* Effect.scoped(start(values, {
-      workflow: configured.agent.name,
+      workflow: agent,
       input: { value: { id: runId, ...(given === undefined ? {} : { input: given }) } },
       event: undefined,
       eventName: undefined,
@@ -56,6 +55,7 @@ export const commandAgentRun = Command.make("run", {
     }))
   })).pipe(
     Command.withDescription("Run an agent and follow it; its answer goes to stdout"),
+    Sides.either,
     Command.withExamples([
       {
         command: "fermata agent run reviewer --input '{\"change\":\"42\"}' --model scripted",
@@ -71,3 +71,32 @@ export const commandAgentRun = Command.make("run", {
       }
     ])
   )
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** What the command needs to know of an agent. */
+interface Known {
+  readonly agent: string
+  readonly takesText: boolean
+}
+
+const configured = Effect.fnUntraced(function*(values: Globals, name: string, detach: boolean) {
+  const Config = yield* Effect.promise(() => import("../../Config.ts"))
+  const Agents = yield* Effect.promise(() => import("../../Agents.ts"))
+  const config = yield* Config.loadOrRecall(values, [process.cwd()], name)
+  const found = yield* Agents.named(config, name)
+  // Before anything is stored; a run that is left to a worker is asked for by that worker's models.
+  if (!detach) yield* Agents.check(config, found, values.model)
+  return { agent: found.agent.name, takesText: Agents.takesText(found) } as Known
+})
+
+const there = (name: string) =>
+  withOperator({ command: "agent run" }, (operator) =>
+    Effect.gen(function*() {
+      const { namedThere } = yield* Effect.promise(() => import("../../Agents.ts"))
+      const { agents, url } = operator.there!
+      const { takesText } = yield* namedThere(yield* agents, name, url)
+      return { agent: name, takesText }
+    })).pipe(Effect.map((known) => known as Known))

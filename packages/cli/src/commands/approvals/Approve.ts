@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { answer } from "../../Act.ts"
 import * as JsonOption from "../../JsonOption.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 import { approval, hash, note } from "./Answering.ts"
 
@@ -33,6 +34,7 @@ export const commandApprovalsApprove = Command.make("approve", {
     })
   })).pipe(
     Command.withDescription("Say yes to what a run asks, and follow the run"),
+    Sides.either,
     Command.withExamples([
       { command: "fermata approve 1f0c --as support-lead", description: "Answer the one open question of a run" },
       {

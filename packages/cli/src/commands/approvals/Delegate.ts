@@ -2,6 +2,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import { delegate } from "../../Act.ts"
+import * as Sides from "../../Sides.ts"
 import { approval, note } from "./Answering.ts"
 
 /** `fermata approvals delegate` */
@@ -14,6 +15,7 @@ export const commandApprovalsDelegate = Command.make("delegate", {
   note
 }, ({ approval, note, to }) => delegate(approval, { to, ...(Option.isSome(note) ? { note: note.value } : {}) })).pipe(
   Command.withDescription("Hand on what a run asks you"),
+  Sides.either,
   Command.withExamples([
     {
       command: "fermata approvals delegate 1f0c --to dana --note \"on holiday\"",

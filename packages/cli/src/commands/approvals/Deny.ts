@@ -1,6 +1,7 @@
 import * as Command from "effect/cli/Command"
 import * as Option from "effect/Option"
 import { answer } from "../../Act.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 import { approval, hash, note } from "./Answering.ts"
 
@@ -17,6 +18,7 @@ export const commandApprovalsDeny = Command.make(
     })
 ).pipe(
   Command.withDescription("Say no to what a run asks, and follow the run"),
+  Sides.either,
   Command.withExamples([{
     command: "fermata deny 1f0c --as support-lead --note \"too much\"",
     description: "Refuse and say why"

@@ -4,7 +4,8 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { item, lines, note, table, width } from "../../Output.ts"
-import { withHost } from "../../Session.ts"
+import { withOperator } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 
 /** `fermata approvals ls` */
@@ -19,19 +20,19 @@ export const commandApprovalsLs = Command.make(
     )
   },
   ({ mine, run }) =>
-    withHost(
+    withOperator(
       { command: "approvals ls", readOnly: true, existing: true, absent: "no open questions" },
-      (host, { as, json }) =>
+      (operator, { json, roles }) =>
         Effect.gen(function*() {
-          const open = yield* host.refine(host.runs.approvals({
+          const open = yield* operator.refine(operator.runs.approvals({
             limit: 10_000,
             ...(Option.isSome(run) ? { run: run.value } : {}),
-            ...(mine ? { approver: [as] } : {})
+            ...(mine ? { approver: roles } : {})
           }))
           if (json) return yield* Effect.forEach(open, item, { discard: true })
           if (open.length === 0) return yield* note("no open questions")
           const Words = yield* Effect.promise(() => import("../../Words.ts"))
-          const now = host.now()
+          const now = operator.now()
           const idLength = Words.shortest([...new Set(open.map(({ runId }) => runId))])
           yield* lines(table(
             ["APPROVAL", "WORKFLOW", "APPROVERS", "ASKED", "DEADLINE", "STANDS", "QUESTION"],
@@ -53,6 +54,7 @@ export const commandApprovalsLs = Command.make(
     )
 ).pipe(
   Command.withDescription("List the open questions, the oldest first"),
+  Sides.either,
   Command.withExamples([
     { command: "fermata approvals ls", description: "Everything that waits for an answer" },
     {

@@ -2,8 +2,9 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { exitCodes } from "../../CommandFailed.ts"
-import { globals } from "../../Globals.ts"
+import { type Globals, globals } from "../../Globals.ts"
 import { document, exitWith, line, out } from "../../Output.ts"
+import * as Sides from "../../Sides.ts"
 
 /** `fermata contracts check` */
 export const commandContractsCheck = Command.make("check", {
@@ -11,24 +12,23 @@ export const commandContractsCheck = Command.make("check", {
 }, ({ files }) =>
   Effect.gen(function*() {
     const { fileLabel, problemLine } = yield* Effect.promise(() => import("../../ContractFile.ts"))
-    const { checkFiles } = yield* Effect.promise(() => import("../../ContractChecks.ts"))
     const { count } = yield* Effect.promise(() => import("../../Words.ts"))
     const values = yield* globals
     const { json } = values
-    const checked = (yield* checkFiles(files, values)).map(({ file, problems }) => ({
+    const found = (yield* checked(files, values)).map(({ file, problems }) => ({
       file,
       valid: problems.length === 0,
       problems
     }))
     if (
-      checked.some(({ valid }) => !valid)
+      found.some(({ valid }) => !valid)
     ) yield* exitWith(exitCodes.refused)
     if (json) {
       return yield* document(
-        checked.length === 1 ? checked[0] : { valid: checked.every(({ valid }) => valid), files: checked }
+        found.length === 1 ? found[0] : { valid: found.every(({ valid }) => valid), files: found }
       )
     }
-    for (const { file, problems } of checked) {
+    for (const { file, problems } of found) {
       for (const problem of problems) yield* line(problemLine(file, problem))
       yield* line(
         problems.length === 0
@@ -38,8 +38,26 @@ export const commandContractsCheck = Command.make("check", {
     }
   })).pipe(
     Command.withDescription("Find every mistake of contracts, each with its place; exit code 2 when there is one"),
+    Sides.either,
     Command.withExamples([
       { command: "fermata contracts check ticket-triage.json", description: "Check a contract" },
       { command: "fermata contracts check contracts/*.json --json", description: "Check several, for a program" }
     ])
   )
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** The files as they are checked here, or at a server, by the kinds of steps that are there. */
+const checked = (files: ReadonlyArray<string>, values: Globals) =>
+  Effect.gen(function*() {
+    if (values.server === undefined) {
+      const { checkFiles } = yield* Effect.promise(() => import("../../ContractChecks.ts"))
+      return yield* checkFiles(files, values)
+    }
+    const { check } = yield* Effect.promise(() => import("../../remote/RemoteContracts.ts"))
+    const { open } = yield* Effect.promise(() => import("../../remote/Remote.ts"))
+    const { operator } = yield* open(values, values.server)
+    return yield* Effect.forEach(files, (file) => check(operator, file))
+  }).pipe(Effect.scoped)

@@ -3,6 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { globals } from "../../Globals.ts"
 import { document, lines } from "../../Output.ts"
+import * as Sides from "../../Sides.ts"
 
 /** `fermata contracts graph` */
 export const commandContractsGraph = Command.make("graph", {
@@ -17,6 +18,7 @@ export const commandContractsGraph = Command.make("graph", {
     yield* values.json ? document(drawing) : lines(drawing.mermaid.trimEnd().split("\n"))
   })).pipe(
     Command.withDescription("Draw a contract as a Mermaid flowchart"),
+    Sides.here("draws a file"),
     Command.withExamples([{
       command: "fermata contracts graph ticket-triage.json > graph.mmd",
       description: "Draw a contract"

@@ -1,20 +1,20 @@
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { item, lines, note, table, width } from "../../Output.ts"
-import { withHost } from "../../Session.ts"
+import { withOperator } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 
 /** `fermata contracts ls` */
 export const commandContractsLs = Command.make(
   "ls",
   {},
   () =>
-    withHost(
+    withOperator(
       { command: "contracts ls", readOnly: true, existing: true, absent: "no contracts" },
-      (host, { json }) =>
+      (operator, { json }) =>
         Effect.gen(function*() {
           // Without their steps, so that kinds which only a configuration has stand in no way.
-          const { headsOf } = yield* Effect.promise(() => import("@fermata/contracts/ContractRegistry"))
-          const all = headsOf(yield* host.refine(host.store.backend.definitions))
+          const all = yield* operator.refine(operator.contracts.heads)
           if (json) {
             return yield* Effect.forEach(
               all,
@@ -51,5 +51,6 @@ export const commandContractsLs = Command.make(
     )
 ).pipe(
   Command.withDescription("List the registered contracts, every version"),
+  Sides.either,
   Command.withExamples([{ command: "fermata contracts ls", description: "What can be started by name or by an event" }])
 )

@@ -3,7 +3,8 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { item, lines, note, table, width } from "../../Output.ts"
-import { withHost } from "../../Session.ts"
+import { withOperator } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 
 /** `fermata events ls` */
@@ -14,9 +15,9 @@ export const commandEventsLs = Command.make(
     limit: Arguments.limit
   },
   ({ limit, name }) =>
-    withHost(
+    withOperator(
       { command: "events ls", readOnly: true, existing: true, absent: "no events" },
-      (host, { json }) =>
+      (operator, { json }) =>
         Effect.gen(function*() {
           const rows: Array<KeptEvent> = []
           let shown = 0
@@ -25,8 +26,8 @@ export const commandEventsLs = Command.make(
           // Page by page, so that a long list costs no memory; one more than is shown, to know whether there are.
           while (true) {
             const size = Math.min(pageSize, limit + 1 - shown)
-            const page = yield* host.refine(
-              host.events.kept({ name: Option.getOrUndefined(name), before, limit: size })
+            const page = yield* operator.refine(
+              operator.events.kept({ name: Option.getOrUndefined(name), before, limit: size })
             )
             for (const event of page.slice(0, limit - shown)) {
               if (!json) rows.push(event)
@@ -44,7 +45,7 @@ export const commandEventsLs = Command.make(
           if (json) return yield* more
           if (rows.length === 0) return yield* note("no events")
           const { fromNow } = yield* Effect.promise(() => import("../../Words.ts"))
-          const now = host.now()
+          const now = operator.now()
           yield* lines(table(
             ["EVENT", "ID", "PUBLISHED", "SOURCE", "PAYLOAD"],
             rows.map(({ at, id, name, payload, source }) => [
@@ -62,6 +63,7 @@ export const commandEventsLs = Command.make(
     )
 ).pipe(
   Command.withDescription("List the events that are kept, the last published first"),
+  Sides.either,
   Command.withExamples([
     { command: "fermata events ls --name ticket.created", description: "Whether an event has come" },
     { command: "fermata events ls --limit 10 --json", description: "The last ten as NDJSON, with what they say" }

@@ -4,6 +4,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { globals } from "../../Globals.ts"
 import { document, note } from "../../Output.ts"
+import * as Sides from "../../Sides.ts"
 
 /** `fermata mcp login` */
 export const commandMcpLogin = Command.make("login", {
@@ -31,6 +32,7 @@ export const commandMcpLogin = Command.make("login", {
     yield* note(agreed ? `logged in at MCP server "${name}"` : `MCP server "${name}" lets you in as before`)
   })).pipe(
     Command.withDescription("Log in at an MCP server that asks for OAuth, so that runs are let in there in your name"),
+    Sides.here("keeps the login of an MCP server beside a database"),
     Command.withExamples([
       { command: "fermata mcp login github", description: "Agree in a browser; what is given is kept for your runs" }
     ])

@@ -3,6 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { globals } from "../../Globals.ts"
 import { document, note } from "../../Output.ts"
+import * as Sides from "../../Sides.ts"
 
 /** `fermata mcp logout` */
 export const commandMcpLogout = Command.make("logout", {
@@ -31,5 +32,6 @@ export const commandMcpLogout = Command.make("logout", {
     )
   })).pipe(
     Command.withDescription("Log out at an MCP server: what it gave is revoked where it can be, and not kept"),
+    Sides.here("forgets the login of an MCP server beside a database"),
     Command.withExamples([{ command: "fermata mcp logout github", description: "Runs are not let in there any more" }])
   )

@@ -2,6 +2,7 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { globals } from "../../Globals.ts"
 import { item, lines, note, table, width } from "../../Output.ts"
+import * as Sides from "../../Sides.ts"
 
 /** `fermata mcp ls` */
 export const commandMcpLs = Command.make("ls", {}, () =>
@@ -54,5 +55,6 @@ export const commandMcpLs = Command.make("ls", {}, () =>
     Command.withDescription(
       "List the MCP servers of the configuration: where they are, which agents use them, and who asks there"
     ),
+    Sides.here("reads the configuration of this folder"),
     Command.withExamples([{ command: "fermata mcp ls", description: "See where somebody has logged in" }])
   )

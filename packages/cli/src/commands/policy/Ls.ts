@@ -2,7 +2,8 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { item, lines, note, table, width } from "../../Output.ts"
-import { withHost } from "../../Session.ts"
+import { withOperator } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 
 /** `fermata policy ls` */
@@ -17,18 +18,18 @@ export const commandPolicyLs = Command.make(
     )
   },
   ({ agent, workspace }) =>
-    withHost(
+    withOperator(
       { command: "policy ls", readOnly: true, existing: true, absent: "no rules" },
-      (host, { json }) =>
+      (operator, { json }) =>
         Effect.gen(function*() {
-          const rules = yield* host.refine(host.runs.rules({
+          const rules = yield* operator.refine(operator.runs.rules({
             ...(Option.isSome(agent) ? { agent: agent.value } : {}),
             ...(Option.isSome(workspace) ? { workspace: workspace.value } : {})
           }))
           if (json) return yield* Effect.forEach(rules, item, { discard: true })
           if (rules.length === 0) return yield* note("no rules")
           const Words = yield* Effect.promise(() => import("../../Words.ts"))
-          const now = host.now()
+          const now = operator.now()
           const idLength = Words.shortest([...new Set(rules.map(({ runId }) => runId))])
           yield* lines(table(
             ["ID", "AGENT", "WORKSPACE", "RULE", "BY", "SINCE", "QUESTION"],
@@ -48,6 +49,7 @@ export const commandPolicyLs = Command.make(
     )
 ).pipe(
   Command.withDescription("List the rules that answers have let stand, the oldest first"),
+  Sides.either,
   Command.withExamples([
     { command: "fermata policy ls", description: "Who let what stand, for which agent and workspace" },
     { command: "fermata policy ls --agent reviewer --json", description: "Of one agent, as NDJSON" }

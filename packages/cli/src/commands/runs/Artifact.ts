@@ -8,9 +8,10 @@ import { resolve } from "node:path"
 import * as Artifacts from "../../Artifacts.ts"
 import { type CommandFailed, refused } from "../../CommandFailed.ts"
 import * as Commands from "../../Commands.ts"
-import type { Host } from "../../Host.ts"
+import type { Operator } from "../../Operator.ts"
 import { document, item, lines, note, table, width, write } from "../../Output.ts"
-import { withHost } from "../../Session.ts"
+import { withOperator } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 
 /** `fermata runs artifact` */
@@ -38,13 +39,14 @@ export const commandRunsArtifact = Command.make(
           `see: ${Commands.seeHelp(["runs", "artifact"])}`
         ])
       }
-      yield* withHost({ command: "runs artifact", readOnly: true, existing: true }, (host, { json }) =>
+      yield* withOperator({ command: "runs artifact", readOnly: true, existing: true }, (operator, { json }) =>
         Option.isNone(artifact)
-          ? list(host, run, json)
-          : give(host, run, artifact.value, Option.getOrUndefined(out), json))
+          ? list(operator, run, json)
+          : give(operator, run, artifact.value, Option.getOrUndefined(out), json))
     })
 ).pipe(
   Command.withDescription("List what the steps of a run keep, or give the bytes of one"),
+  Sides.either,
   Command.withExamples([
     { command: "fermata runs artifact 1f0c", description: "What its steps keep" },
     { command: "fermata runs artifact 1f0c build.log", description: "One of them, by its name" },
@@ -52,9 +54,9 @@ export const commandRunsArtifact = Command.make(
   ])
 )
 
-const list = (host: Host, run: string, json: boolean): Effect.Effect<void, CommandFailed> =>
+const list = (operator: Operator, run: string, json: boolean): Effect.Effect<void, CommandFailed> =>
   Effect.gen(function*() {
-    const all = yield* host.refine(host.runs.artifacts(run))
+    const all = yield* operator.refine(operator.runs.artifacts(run))
     if (json) return yield* Effect.forEach(all, item, { discard: true })
     if (all.length === 0) return yield* note("no artifacts")
     yield* lines(table(
@@ -72,14 +74,14 @@ const list = (host: Host, run: string, json: boolean): Effect.Effect<void, Comma
   })
 
 const give = (
-  host: Host,
+  operator: Operator,
   run: string,
   artifact: string,
   out: string | undefined,
   json: boolean
 ): Effect.Effect<void, CommandFailed> =>
   Effect.gen(function*() {
-    const { content, ...about } = yield* host.refine(host.runs.artifact(run, artifact))
+    const { content, ...about } = yield* operator.refine(operator.runs.artifact(run, artifact))
     const label = Artifacts.label(about)
     if (out !== undefined) {
       const { why } = yield* Effect.promise(() => import("../../JsonOption.ts"))

@@ -1,6 +1,7 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { actAndFollow } from "../../Act.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 import * as Many from "./Many.ts"
 
@@ -33,6 +34,7 @@ export const commandRunsCancel = Command.make(
     )
 ).pipe(
   Command.withDescription("Stop a run, or many: what it does is interrupted, and its compensations run"),
+  Sides.either,
   Command.withExamples([
     { command: "fermata runs cancel 1f0c --reason \"wrong order\"", description: "Stop a run and say why" },
     {

@@ -4,7 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type CommandFailed, refused } from "../../CommandFailed.ts"
 import * as JsonOption from "../../JsonOption.ts"
-import { withHost } from "../../Session.ts"
+import { withOperator } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 
 /** `fermata runs fork` */
@@ -29,10 +30,12 @@ export const commandRunsFork = Command.make("fork", {
   Effect.gen(function*() {
     const outputs = yield* read(set)
     const payload = yield* JsonOption.readOptional("--input", Option.getOrUndefined(input))
-    yield* withHost({ command: "runs fork", existing: true, idle: detach }, (host, globals) =>
+    yield* withOperator({ command: "runs fork", existing: true, idle: detach }, (operator, globals) =>
       Effect.gen(function*() {
-        const { forkAndFollow } = yield* Effect.promise(() => import("../../Fork.ts"))
-        yield* forkAndFollow(host, globals, run, {
+        const { forkAndFollow } = yield* Effect.promise(() =>
+          import("../../Fork.ts")
+        )
+        yield* forkAndFollow(operator, globals, run, {
           at,
           by: globals.as,
           ...(Option.isNone(input) ? {} : { input: payload }),
@@ -41,6 +44,7 @@ export const commandRunsFork = Command.make("fork", {
       }))
   })).pipe(
     Command.withDescription("Start a new run that shares the history of a run before a step, and follow it"),
+    Sides.either,
     Command.withExamples([
       { command: "fermata runs fork 1f0c --at classify", description: "Once more from there, with the code of today" },
       {

@@ -2,7 +2,8 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { item, line, out } from "../../Output.ts"
-import { withHost } from "../../Session.ts"
+import { withOperator } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 
 /** `fermata runs journal` */
@@ -18,18 +19,22 @@ export const commandRunsJournal = Command.make(
     )
   },
   ({ from, run }) =>
-    withHost({ command: "runs journal", readOnly: true, existing: true }, (host, { json }) =>
-      Effect.gen(function*() {
-        const entries = yield* host.refine(host.runs.journal(run, from))
-        if (json) return yield* Effect.forEach(entries, item, { discard: true })
-        const Words = yield* Effect.promise(() => import("../../Words.ts"))
-        for (const { _tag, at, blobs: _blobs, epoch: _epoch, seq, ...rest } of entries) {
-          const data = Object.keys(rest).length === 0 ? "" : `  ${JSON.stringify(rest)}`
-          yield* line(`${out.dim(String(seq).padStart(5))}  ${out.dim(Words.iso(at))}  ${_tag}${data}`)
-        }
-      }))
+    withOperator(
+      { command: "runs journal", readOnly: true, existing: true },
+      (operator, { json }) =>
+        Effect.gen(function*() {
+          const entries = yield* operator.refine(operator.runs.journal(run, from))
+          if (json) return yield* Effect.forEach(entries, item, { discard: true })
+          const Words = yield* Effect.promise(() => import("../../Words.ts"))
+          for (const { _tag, at, blobs: _blobs, epoch: _epoch, seq, ...rest } of entries) {
+            const data = Object.keys(rest).length === 0 ? "" : `  ${JSON.stringify(rest)}`
+            yield* line(`${out.dim(String(seq).padStart(5))}  ${out.dim(Words.iso(at))}  ${_tag}${data}`)
+          }
+        })
+    )
 ).pipe(
   Command.withDescription("Print the journal of a run"),
+  Sides.either,
   Command.withExamples([
     { command: "fermata runs journal 1f0c --from 10", description: "The entries from number 10 on" },
     { command: "fermata runs journal 1f0c --json", description: "The entries as NDJSON" }

@@ -9,7 +9,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { item, lines, note, out, table, width } from "../../Output.ts"
 import { processIn } from "../../Owners.ts"
-import { withHost } from "../../Session.ts"
+import { withOperator } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 
 const time = (name: string, description: string) =>
@@ -43,19 +44,19 @@ export const commandRunsLs = Command.make(
     limit: Arguments.limit
   },
   ({ id, label, limit, reason, since, status, until, workflow }) =>
-    withHost(
+    withOperator(
       { command: "runs ls", readOnly: true, existing: true, absent: "no runs" },
-      (host, { json }) =>
+      (operator, { json }) =>
         Effect.gen(function*() {
           let shown = 0
           let before: string | undefined
           let isMore = false
           const rows: Array<RunSummary> = []
-          const owners = yield* host.refine(host.runs.owners)
+          const owners = yield* operator.refine(operator.runs.owners)
           // Page by page, so that a long list costs no memory; one more than is shown, to know whether there are.
           while (true) {
             const size = Math.min(pageSize, limit + 1 - shown)
-            const page = yield* host.refine(host.runs.list({
+            const page = yield* operator.refine(operator.runs.list({
               limit: size,
               ...(Option.isSome(status) ? { status: [status.value] } : {}),
               ...(Option.isSome(reason) ? { reason: [reason.value] } : {}),
@@ -86,7 +87,7 @@ export const commandRunsLs = Command.make(
           if (json) return yield* more
           if (rows.length === 0) return yield* note("no runs")
           const Words = yield* Effect.promise(() => import("../../Words.ts"))
-          const now = host.now()
+          const now = operator.now()
           const idLength = Words.shortest(rows.map(({ id }) => id))
           const hasSpent = rows.some(({ spent }) => spent !== undefined)
           const hasTitle = rows.some(({ title }) => title !== undefined)
@@ -117,6 +118,7 @@ export const commandRunsLs = Command.make(
     )
 ).pipe(
   Command.withDescription("List runs, the last started first"),
+  Sides.either,
   Command.withExamples([
     {
       command: "fermata runs ls --label customer=acme --since 2026-01-31",

@@ -1,5 +1,6 @@
 import * as Command from "effect/cli/Command"
 import { actAndFollow } from "../../Act.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 import * as Many from "./Many.ts"
 
@@ -23,5 +24,6 @@ export const commandRunsPause = Command.make(
     )
 ).pipe(
   Command.withDescription("Let no further step of a run start until it is resumed"),
+  Sides.either,
   Command.withExamples([{ command: "fermata runs pause 1f0c", description: "Hold a run" }])
 )

@@ -7,6 +7,7 @@ import { actAndFollow } from "../../Act.ts"
 import { refused } from "../../CommandFailed.ts"
 import * as Commands from "../../Commands.ts"
 import * as Money from "../../Money.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 
 /** `fermata runs raise` */
@@ -40,6 +41,7 @@ export const commandRunsRaise = Command.make("raise", {
     })
   })).pipe(
     Command.withDescription("Let a run spend more, in dollars or in tokens"),
+    Sides.either,
     Command.withExamples([
       { command: "fermata runs raise 1f0c --usd 2.50", description: "It may spend two and a half dollars more" },
       { command: "fermata runs raise 1f0c --tokens 50000 --note 'one more try'", description: "Or tokens" }

@@ -1,5 +1,6 @@
 import * as Command from "effect/cli/Command"
 import { actAndFollow } from "../../Act.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 import * as Many from "./Many.ts"
 
@@ -25,5 +26,6 @@ export const commandRunsResume = Command.make(
   Command.withDescription(
     "Let a run go on that was paused, failed and was suspended, diverged, or was stopped after repeated crashes"
   ),
+  Sides.either,
   Command.withExamples([{ command: "fermata runs resume 1f0c", description: "Go on and follow it" }])
 )

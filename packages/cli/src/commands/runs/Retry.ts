@@ -1,7 +1,8 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import { withHost } from "../../Session.ts"
+import { withOperator } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 import * as Many from "./Many.ts"
 
 /** `fermata runs retry` */
@@ -22,14 +23,17 @@ export const commandRunsRetry = Command.make(
       { action: "retry" },
       { ...many, run, detach },
       (one) =>
-        withHost({ command: "runs retry", existing: true, idle: detach }, (host, globals) =>
+        withOperator({ command: "runs retry", existing: true, idle: detach }, (operator, globals) =>
           Effect.gen(function*() {
-            const { retryAndFollow } = yield* Effect.promise(() => import("../../Retry.ts"))
-            yield* retryAndFollow(host, globals, one, detach)
+            const { retryAndFollow } = yield* Effect.promise(() =>
+              import("../../Retry.ts")
+            )
+            yield* retryAndFollow(operator, globals, one, detach)
           }))
     )
 ).pipe(
   Command.withDescription("Have a failed run, or many, go on from where it failed, as a run of its own"),
+  Sides.either,
   Command.withExamples([
     { command: "fermata runs retry 1f0c", description: "Try the step that failed once more, and go on from there" },
     {

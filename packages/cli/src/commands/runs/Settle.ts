@@ -7,6 +7,7 @@ import { actAndFollow } from "../../Act.ts"
 import { refused } from "../../CommandFailed.ts"
 import * as Commands from "../../Commands.ts"
 import * as JsonOption from "../../JsonOption.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 
 /** `fermata runs settle` */
@@ -44,16 +45,19 @@ export const commandRunsSettle = Command.make("settle", {
       run,
       noWait,
       goal: "completed",
-      act: (host, { as }) =>
+      act: (operator, { as }) =>
         Effect.gen(function*() {
           // The code of the step knows which outputs it may have.
-          if (action._tag === "complete") yield* host.serve((yield* host.runs.find(run)).workflow)
-          return yield* host.runs.settle(run, step, { by: as, action })
+          if (action._tag === "complete" && operator.here !== undefined) {
+            yield* operator.here.serve((yield* operator.runs.find(run)).workflow)
+          }
+          return yield* operator.runs.settle(run, step, { by: as, action })
         }),
       said: ({ runId }) => `step ${step} of run ${runId} is settled`
     })
   })).pipe(
     Command.withDescription("Decide what became of a step whose process died: again, done, or failed"),
+    Sides.either,
     Command.withExamples([
       { command: "fermata runs settle 1f0c charge --done '{\"receipt\":\"r-17\"}'", description: "It was charged" },
       { command: "fermata runs settle 1f0c charge --retry", description: "It was not: charge now" }

@@ -5,7 +5,8 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { refused } from "../../CommandFailed.ts"
 import { document, item, note } from "../../Output.ts"
-import { withHost } from "../../Session.ts"
+import { withOperator } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 
 /** `fermata runs transcript` */
@@ -35,32 +36,35 @@ export const commandRunsTranscript = Command.make(
           ]
         )
       }
-      yield* withHost({ command: "runs transcript", readOnly: true, existing: true }, (host, { json }) =>
+      yield* withOperator({ command: "runs transcript", readOnly: true, existing: true }, (operator, { json }) =>
         Effect.gen(function*() {
           if (Option.isNone(out)) {
             const { linesOf } = yield* Effect.promise(() =>
               import("@fermata/agent/Transcript")
             )
-            return yield* Effect.forEach(linesOf(yield* host.refine(host.runs.show(run))), item, { discard: true })
+            return yield* Effect.forEach(linesOf(yield* operator.refine(operator.runs.show(run))), item, {
+              discard: true
+            })
           }
           const { save } = yield* Effect.promise(() => import("../../TranscriptFiles.ts"))
           const { count } = yield* Effect.promise(() => import("../../Words.ts"))
           let lines = -1
           const now = Effect.gen(function*() {
-            const written = yield* save(host, run, out.value)
+            const written = yield* save(operator, run, out.value)
             if (written.lines !== lines && !json) {
               yield* note(`${count(written.lines, "line")} of ${count(written.runs, "run")} in ${out.value}`)
             }
             lines = written.lines
             return written
           })
-          if (follow) yield* host.refine(Stream.runForEach(host.runs.follow(run), () => now))
+          if (follow) yield* operator.refine(Stream.runForEach(operator.runs.follow(run), () => now))
           const written = yield* now
           if (json) yield* document({ folder: out.value, ...written })
         }))
     })
 ).pipe(
   Command.withDescription("Print what was said in a run of an agent, or write it to files"),
+  Sides.either,
   Command.withExamples([
     { command: "fermata runs transcript 1f0c", description: "Answers, calls, questions and runs below, as NDJSON" },
     {

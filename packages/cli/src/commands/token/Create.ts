@@ -9,7 +9,8 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { type CommandFailed, refused } from "../../CommandFailed.ts"
 import { document, line, note } from "../../Output.ts"
-import { withHost } from "../../Session.ts"
+import { withOperator } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 
 /** `fermata token create` */
 export const commandTokenCreate = Command.make("create", {
@@ -35,14 +36,14 @@ export const commandTokenCreate = Command.make("create", {
 }, ({ expires, group, name, scope }) =>
   Effect.gen(function*() {
     const ends = Option.isNone(expires) ? undefined : yield* readEnd(expires.value)
-    yield* withHost({ command: "token create", idle: true }, (host, { as, json }) =>
+    yield* withOperator({ command: "token create", idle: true }, (operator, { as, json }) =>
       Effect.gen(function*() {
-        const { text, token } = yield* host.refine(host.tokens.create({
+        const { text, token } = yield* operator.refine(operator.tokens.create({
           name,
           scopes: scope,
           groups: group,
           by: as,
-          ...(ends === undefined ? {} : { expiresAt: ends(host.now()) })
+          ...(ends === undefined ? {} : { expiresAt: ends(operator.now()) })
         }))
         if (json) return yield* document({ ...token, token: Redacted.value(text) })
         yield* line(Redacted.value(text))
@@ -54,6 +55,7 @@ export const commandTokenCreate = Command.make("create", {
       }))
   })).pipe(
     Command.withDescription("Make a token, and print it, once"),
+    Sides.either,
     Command.withExamples([
       { command: "fermata token create ada --scope read --scope approve --group finance", description: "For a person" },
       { command: "fermata token create ci --scope operate --expires 90d", description: "For a program, for a while" }

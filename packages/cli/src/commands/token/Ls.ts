@@ -3,7 +3,8 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { item, lines, note, table, width } from "../../Output.ts"
-import { withHost } from "../../Session.ts"
+import { withOperator } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 
 /** `fermata token ls` */
@@ -18,17 +19,17 @@ export const commandTokenLs = Command.make(
     )
   },
   ({ after, limit }) =>
-    withHost(
+    withOperator(
       { command: "token ls", readOnly: true, existing: true, absent: "no tokens" },
-      (host, { json }) =>
+      (operator, { json }) =>
         Effect.gen(function*() {
-          const tokens = yield* host.refine(
-            host.tokens.list({ limit, ...(Option.isSome(after) ? { after: after.value } : {}) })
+          const tokens = yield* operator.refine(
+            operator.tokens.list({ limit, ...(Option.isSome(after) ? { after: after.value } : {}) })
           )
           if (json) return yield* Effect.forEach(tokens, item, { discard: true })
           if (tokens.length === 0) return yield* note("no tokens")
           const Words = yield* Effect.promise(() => import("../../Words.ts"))
-          const now = host.now()
+          const now = operator.now()
           yield* lines(table(
             ["ID", "NAME", "SCOPES", "GROUPS", "MADE", "BY", "USED", "RUNS OUT"],
             tokens.map(({ by, createdAt, expiresAt, groups, id, name, scopes, usedAt }) => [
@@ -49,6 +50,7 @@ export const commandTokenLs = Command.make(
     )
 ).pipe(
   Command.withDescription("List the tokens of the database, the oldest first; what is secret of them nobody can list"),
+  Sides.either,
   Command.withExamples([
     { command: "fermata token ls", description: "Who may do what, and who has been there lately" },
     { command: "fermata token ls --json", description: "As NDJSON" }

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import { exitCodes } from "../../CommandFailed.ts"
 import { document, exitWith, line } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
+import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 
 /** `fermata upgrade check` */
@@ -43,6 +44,7 @@ export const commandUpgradeCheck = Command.make(
   Command.withDescription(
     "Replay every open run against the code at hand, without a step or a write; exit code 1 when one would break"
   ),
+  Sides.here("runs the code of this folder against a database"),
   Command.withExamples([
     { command: "fermata upgrade check", description: "Before a deploy, with the new code in this folder" },
     {

@@ -23,10 +23,10 @@ import type {
   Within
 } from "../../Backend.ts"
 import type { EventWaitChanges } from "../../EventLog.ts"
-import type { Signal } from "../../SignalDeclaration.ts"
 import type { Store } from "../../Store.ts"
 import type { RunTurns } from "../process/RunTurns.ts"
 import type { TimerQueue } from "../process/TimerQueue.ts"
+import type { Signal } from "../SignalDeclaration.ts"
 
 /** Limits of a run, in ms and steps. */
 export interface Limits {

@@ -11,10 +11,10 @@ import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import type { OutboxRow, RunRow } from "../../Backend.ts"
-import type { Signal } from "../../SignalDeclaration.ts"
 import type * as Handover from "../Handover.ts"
 import type * as Leaving from "../Leaving.ts"
 import type { Confidant } from "../secrets/Scrub.ts"
+import type { Signal } from "../SignalDeclaration.ts"
 import type {
   ApprovalQuestion,
   ApprovalResult,

@@ -8,7 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { jsonCodec } from "./internal/JsonCodec.ts"
+import { jsonCodec } from "./JsonCodec.ts"
 
 /** A kind of signal: its name and what it carries. */
 export interface Signal<A extends Schema.Top> {

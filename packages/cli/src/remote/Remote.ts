@@ -1,0 +1,161 @@
+/** The services of a command at a server. */
+import type { BulkPreview, BulkStarted } from "@fermata/core/BulkAct"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { CommandFailed, exitCodes } from "../CommandFailed.ts"
+import type { Globals } from "../Globals.ts"
+import type { Operator } from "../Operator.ts"
+import { note } from "../Output.ts"
+import { refine as refineHere } from "../Refine.ts"
+import type { ServerPlace } from "../ServerPlace.ts"
+import * as Calls from "./Calls.ts"
+import * as RemoteRuns from "./RemoteRuns.ts"
+import * as RemoteStreams from "./RemoteStreams.ts"
+
+/** A server that lets this command in, and the options of the command as whoever it is there. */
+export interface Opened {
+  readonly operator: Operator
+  readonly globals: Globals
+}
+
+/** Asks the server who this is, so that whatever stands between is told before anything is done. */
+export const open = (
+  globals: Globals,
+  place: ServerPlace
+): Effect.Effect<Opened, CommandFailed, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { hostname, protocol } = new URL(place.url)
+    if (place.token !== undefined && protocol === "http:" && !isLoopback(hostname)) {
+      yield* note(`warning: ${place.url} has no TLS, so the token can be read on the way`)
+    }
+    const calls = yield* Calls.make(place)
+    const { ask, client } = calls
+    const [me, response] = yield* Effect.mapError(
+      refine(ask(client.access.me({ responseMode: "decoded-and-response" }))),
+      // Before anything is asked for, nothing is done.
+      (failure) => new CommandFailed({ ...failure, message: failure.message, exitCode: exitCodes.refused })
+    )
+    // Its times are told by its clock, as far as that is another.
+    const now = yield* Clock.currentTimeMillis
+    const ahead = Date.parse(response.headers["date"] ?? "") - now
+    const skew = Math.abs(ahead) > ordinarySkewMs ? ahead : 0
+    const clock = yield* Clock.Clock
+    const runs = RemoteRuns.make(calls)
+    const operator: Operator = {
+      runs,
+      bulk: {
+        preview: (request) =>
+          ask(client.runs.actions({ payload: { ...request, dryRun: true } })).pipe(
+            Effect.map((told) => told as BulkPreview),
+            // A look needs no word and starts nothing.
+            Effect.catchTag(["BulkUnconfirmed", "PayloadRefused"], Effect.die)
+          ),
+        start: (request, { by: _, key: _key, ...options }) =>
+          Effect.map(
+            ask(client.runs.actions({ payload: { ...request, ...options } })),
+            (told) => told as BulkStarted
+          )
+      },
+      contracts: {
+        check: (document) =>
+          Effect.map(ask(client.contracts.check({ payload: document })), ({ problems }) => problems as never),
+        add: (document) => Effect.map(ask(client.contracts.add({ payload: document })), (added) => added),
+        heads: Calls.pages((query) =>
+          Effect.map(
+            ask(client.contracts.list({ query })),
+            ({ contracts, next }) => ({ items: contracts as never, next })
+          )
+        )
+      },
+      events: {
+        emit: (name, payload, { id } = {}) =>
+          Effect.map(
+            ask(client.events.emit({ payload: { name, payload, ...(id === undefined ? {} : { id }) } })),
+            (emitted) => emitted.id
+          ),
+        publish: (name, payload, { id } = {}) =>
+          Effect.map(
+            ask(client.events.emit({ payload: { name, payload, tell: true, ...(id === undefined ? {} : { id }) } })),
+            (emitted) => ({ id: emitted.id, runs: emitted.runs ?? [] })
+          ),
+        kept: ({ before, limit, name }) =>
+          Calls.pages(
+            (query) =>
+              Effect.map(
+                ask(client.events.list({ query: { ...query, ...(name === undefined ? {} : { name }) } })),
+                ({ events, next }) => ({ items: events as never, next })
+              ),
+            limit,
+            before
+          )
+      },
+      tokens: {
+        create: ({ by: _, ...options }) =>
+          Effect.map(
+            ask(client.access.createToken({ payload: options })),
+            ({ token: text, ...token }) => ({ token, text: Redacted.make(text) })
+          ),
+        list: ({ after, limit = 50 } = {}) =>
+          Calls.pages(
+            (query) =>
+              Effect.map(ask(client.access.tokens({ query })), ({ next, tokens }) => ({ items: tokens, next })),
+            limit,
+            after
+          ),
+        remove: (token) => ask(client.access.removeToken({ params: { token } }))
+      },
+      chunks: {
+        follow: (run, after) => RemoteStreams.said(calls, run, after)
+      },
+      contractOf: (id, version = "newest") =>
+        refine(client.contracts.get({ params: { contract: id, version } })).pipe(
+          Effect.flatMap(({ document }) => readable(document)),
+          Effect.catchIf(({ code }) => code === "ContractNotFound", () => Effect.undefined)
+        ),
+      here: undefined,
+      there: {
+        url: place.url,
+        agents: refine(
+          Calls.pages((query) =>
+            Effect.map(ask(client.agents.list({ query })), ({ agents, next }) => ({ items: agents, next }))
+          )
+        )
+      },
+      now: () => clock.currentTimeMillisUnsafe() + skew,
+      sleep: (millis) => Effect.sleep(millis),
+      use: (effect) =>
+        refine(Effect.flatMap(
+          Effect.promise(() => import("@fermata/engine/Runs")),
+          ({ Runs }) => Effect.provideService(effect, Runs, runs)
+        )),
+      refine
+    }
+    return { operator, globals: { ...globals, as: me.name, roles: me.roles, asFrom: "default", usually: me.name } }
+  })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** A contract, where its steps are of the standard kinds: others are not here. */
+const readable = (document: unknown) =>
+  Effect.gen(function*() {
+    const { check } = yield* Effect.promise(() => import("@fermata/contracts/ContractValidation"))
+    const { standardKinds } = yield* Effect.promise(() => import("@fermata/contracts/StandardKinds"))
+    const { contract } = check(document, standardKinds)
+    return contract && { contract, kinds: standardKinds }
+  })
+
+/** The failure of a command, with what helps at a server. */
+const refine: Operator["refine"] = (effect) =>
+  Effect.mapError(refineHere(effect), (failure) =>
+    failure.code === "NotAllowed"
+      ? new CommandFailed({ ...failure, message: failure.message, details: ["answer with a token of one of them"] })
+      : failure)
+
+/** Times are told in whole seconds, and take a while on the way. */
+const ordinarySkewMs = 3_000
+
+const isLoopback = (hostname: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)

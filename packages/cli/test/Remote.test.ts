@@ -1,0 +1,271 @@
+/**
+ * One list of command lines, typed twice: on a database that a worker works on,
+ * and on a server of another one. Both come to the same, to the byte, but for
+ * ids, times and the order of the fields of JSON. Every command is in the list, or says why it works on this
+ * machine alone.
+ */
+import type { Command } from "effect/cli"
+import { join } from "node:path"
+import { isDeepStrictEqual } from "node:util"
+import { assert, describe, it } from "vitest"
+import { commandFermata } from "../src/commands/Fermata.ts"
+import { sideOf } from "../src/Sides.ts"
+import { fixtures, type Outcome, Project } from "./support/Project.ts"
+import { served } from "./support/Served.ts"
+
+const config = join(fixtures, "remote.config.ts")
+
+const leaves = (command: Command.Command.Any, path: ReadonlyArray<string> = []): ReadonlyArray<string> => {
+  const below = command.subcommands.flatMap(({ commands }) => commands)
+  return below.length === 0 ? [path.join(" ")] : below.flatMap((child) => leaves(child, [...path, child.name]))
+}
+
+/** What lines before have come to, by the names that a line gives it. */
+interface Known {
+  readonly folder: string
+  readonly ids: Map<string, string>
+}
+
+/** A line of words, with `$name` for what an earlier one came to. */
+interface Line {
+  readonly words: ReadonlyArray<string>
+  readonly exit: number
+  /** Names what the line came to: the id of a run, or another field of its JSON. */
+  readonly keeps?: readonly [name: string, field: string]
+}
+
+const line = (text: string, exit = 0, keeps?: Line["keeps"]): Line => ({
+  words: [...text.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!),
+  exit,
+  ...(keeps === undefined ? {} : { keeps })
+})
+
+/** Every command that works on both, in an order in which each has something to do. */
+const script: ReadonlyArray<Line> = [
+  line("runs ls"),
+  line("runs ls --json"),
+  line("approvals ls"),
+  line("events ls"),
+  line("contracts ls"),
+  line("policy ls"),
+  line("agent ls"),
+  line("agent ls --json"),
+
+  line("run Echo --input '{\"text\":\"hi\"}' --title 'One word' --label team=navy --json", 0, ["echo", "runId"]),
+  line("run Echo --input '{\"text\":\"hi\"}'"),
+  line("run Echo --input '{\"text\":1}'", 2),
+  line("run Echo --input '{\"text\":1}' --json", 2),
+  line("run Nobody", 2),
+  line("run Echo --event '{}'", 2),
+  line("run Failing --input '{\"id\":\"1\"}' --json", 1, ["failed", "runId"]),
+  line("run Failing --input '{\"id\":\"1\"}' --json", 1),
+  line("run Shop --input '{\"id\":\"1\"}' --json", 3, ["shop", "runId"]),
+  line("run Shop --input '{\"id\":\"2\"}' --detach", 0, ["paused", ""]),
+  line("run Keeping --input '{\"id\":\"1\"}' --json", 0, ["keeping", "runId"]),
+
+  line("contracts check approval.json"),
+  line("contracts check ten-mistakes.json", 2),
+  line("contracts check ten-mistakes.json approval.json --json", 2),
+  line("contracts check nothing.json", 2),
+  line("contracts add wait.json"),
+  line("contracts add ten-mistakes.json", 2),
+  line("contracts add wait.json --json"),
+  line("contracts ls"),
+  line("contracts ls --json"),
+  line("run approval.json --input '{\"cents\":5}' --key five --json", 3, ["asked", "runId"]),
+  line("run approval.json --event '{\"cents\":7}' --json", 3, ["denied", "runId"]),
+  line("run expense --input '{\"cents\":9}' --json", 3, ["edited", "runId"]),
+  line("run expense --input '{\"cents\":5}' --key five --json", 3),
+  line("run ten-mistakes.json", 2),
+  line("run parcel --event '{\"id\":\"p-1\"}' --event-name parcel.sent --json", 3, ["parcel", "runId"]),
+
+  line("approvals ls"),
+  line("approvals ls --json"),
+  line("approvals ls --mine"),
+  line("approvals ls --run $denied --json"),
+  line("approve $asked", 2),
+  line("approve $asked --choice card"),
+  line("approve $asked --choice card", 2),
+  line("approvals approve $edited --choice cash --edit '{\"cents\":1}' --json"),
+  line("approvals approve $edited --choice cash", 2),
+  line("approvals approve $edited --choice cash --no-wait --json --hash 0000", 2),
+  line("approvals delegate $denied --to dana --note 'on holiday' --json"),
+  line("approvals delegate $denied --to dana", 2),
+  line("approvals delegate $denied --to finance"),
+  line("deny $denied --note 'too much' --json"),
+  line("approvals deny $edited --no-wait", 2),
+  line("runs diff $asked $edited"),
+  line("runs diff $asked $edited --json"),
+
+  line("signal $shop paid --data '{\"cents\":\"x\"}'", 3),
+  line("signal $shop paid --data '{\"cents\":12}' --id one --json"),
+  line("signal $shop paid --data '{\"cents\":12}'", 2),
+  line("runs pause $paused", 0),
+  line("runs show $paused --json"),
+  line("runs resume $paused --json", 3),
+  line("runs raise $paused --tokens 5", 3),
+  line("runs raise $paused", 2),
+  line("runs settle $paused record --retry", 2),
+  line("runs cancel $paused --reason 'wrong order'"),
+  line("runs cancel $paused", 2),
+  line("runs retry $paused", 2),
+  line("runs retry $failed --json", 2),
+  line("runs show $paused --json"),
+  line("runs pause --filter workflow=Shop --dry-run --json"),
+  line("runs cancel --filter workflow=parcel --reason 'no parcels' --json"),
+  line("runs retry --filter workflow=Shop --dry-run"),
+  line("runs cancel --filter colour=red", 2),
+  line("runs fork $echo --at record --json", 0, ["fork", "runId"]),
+  line("runs fork $echo --at nothing", 2),
+  line("runs fork $echo --at record --detach --json"),
+
+  line("emit parcel.arrived --data '{\"id\":\"p-1\",\"place\":\"door\"}' --key e-1 --json"),
+  line("emit parcel.sent --data '{\"id\":\"p-2\"}' --no-wait --key e-2"),
+  line("emit 'not a name'", 2),
+  line("events ls --name 'parcel.arrived'"),
+  line("events ls --json --limit 1"),
+
+  line("agent run typist --input 'ls' --id t-1 --json", 3, ["typed", "runId"]),
+  line("agent run nobody --input 'ls'", 2),
+  line("approve $typed --always 1 --json"),
+  line("policy ls"),
+  line("policy ls --json", 0, ["rule", "id"]),
+  line("agent run typist --input 'ls' --id t-2"),
+  line("policy rm $rule"),
+  line("policy rm $rule", 2),
+  line("agent ls"),
+  line("agent ls --json"),
+  line("agent raise typist 500tokens --note 'a large release' --json"),
+  line("agent raise typist 2.50", 2),
+  line("agent raise nobody 500tokens", 2),
+  line("runs transcript $typed"),
+  line("runs transcript $typed --out $folder/transcript --json"),
+
+  line("runs ls"),
+  line("runs ls --status completed --json"),
+  line("runs ls --label team=navy --limit 1"),
+  line("runs ls --id $echo"),
+  line("runs show $echo"),
+  line("runs show $typed --json"),
+  line("runs show zzzz", 2),
+  line("runs show zzzz --json", 2),
+  line("runs journal $echo"),
+  line("runs journal $typed --json --from 3"),
+  line("runs tail $typed"),
+  line("runs tail $asked --json"),
+  line("runs artifact $keeping"),
+  line("runs artifact $keeping --json"),
+  line("runs artifact $keeping build.log"),
+  line("runs artifact $keeping chart.png --json"),
+  line("runs artifact $keeping chart.png --out $folder/chart.png --json"),
+  line("runs artifact $keeping twice", 2),
+  line("runs artifact $keeping nothing", 2),
+
+  line("token create", 2),
+  line("token create finance --scope read --scope admin --json", 0, ["secret", "token"]),
+  line("token create ada --scope read --scope approve --group finance --json", 0, ["token", "id"]),
+  line("token ls --json"),
+  line("token rm $token"),
+  line("token rm $token", 2)
+]
+
+/** JSON says the same in whatever order its fields stand. */
+const sorted = (text: string): string =>
+  text.replaceAll(/\{.*\}$/gm, (one) => {
+    try {
+      return JSON.stringify(
+        JSON.parse(one),
+        (_, value: unknown) =>
+          typeof value === "object" && value !== null && !Array.isArray(value)
+            ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => a < b ? -1 : 1))
+            : value
+      )
+    } catch {
+      return one
+    }
+  })
+
+/** Ids, times and places, which are others each time, under names that say which they are. */
+const normalised = (text: string, { folder, ids }: Known, at: string): string => {
+  const names = new Map<string, string>()
+  let count = 0
+  const nameOf = (id: string) => {
+    for (const [known, name] of names) if (known.startsWith(id) || id.startsWith(known)) return name
+    const given = [...ids].find(([, known]) => known.startsWith(id) || id.startsWith(known))?.[0]
+    const name = given ?? `id${count++}`
+    names.set(id, name)
+    return name
+  }
+  return sorted(text)
+    .replaceAll(at, "<place>")
+    .replaceAll(folder, "<folder>")
+    .replaceAll(/"owner":"[^"]*"/g, "\"owner\":\"<owner>\"")
+    .replaceAll(/,"usedAt":\d+/g, "")
+    .replaceAll(/"activeMs":\d+/g, "\"activeMs\":<n>")
+    // Who works on a run is another process at a server, always.
+    .replaceAll(/"(executed|epoch|entries)":\d+/g, "\"$1\":<n>")
+    .replaceAll(/"([a-z]+):\w{8,}:\d+"/g, "\"$1:<n>\"")
+    .replaceAll(/"token":"frm_[^"]*"/g, "\"token\":\"<token>\"")
+    .replaceAll(/"position":"[^"]*"/g, "\"position\":\"<position>\"")
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "<uuid>")
+    .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "<time>")
+    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?Z?/g, "<time>")
+    .replaceAll(/\b1[78]\d{11}\b/g, "<ms>")
+    .replaceAll(/\b\d+(\.\d+)? (ms|s|min|h)\b/g, "<while>")
+    .replaceAll(/\b(?=[0-9a-f]*\d)[0-9a-f]{8,64}\b/g, (id) => `<${nameOf(id)}>`)
+    .replaceAll(/ {2,}/g, " ")
+}
+
+/** Types the script, and gives what each line came to. */
+const typed = async (project: Project, at: ReadonlyArray<string>, env: Record<string, string | undefined>) => {
+  const known: Known = { folder: project.folder, ids: new Map() }
+  const told: Array<readonly [line: string, code: number, stdout: string]> = []
+  for (const { exit, keeps, words } of script) {
+    const given = words.map((word) =>
+      word.replace(
+        /\$(\w+)/,
+        (_, name: string) => name === "folder" ? project.folder : known.ids.get(name) ?? `no ${name}`
+      )
+    )
+    const outcome: Outcome = await project.type([...given, ...at], {
+      env: { ...env, FERMATA_TOKEN: known.ids.get("secret") }
+    })
+    assert.strictEqual(outcome.code, exit, `${given.join(" ")}\n${outcome.stdout}${outcome.stderr}`)
+    if (keeps !== undefined) {
+      const [name, field] = keeps
+      const id = field === ""
+        ? outcome.stdout.trim()
+        : String((JSON.parse(outcome.stdout.split("\n")[0]!) as Record<string, unknown>)[field])
+      known.ids.set(name, id)
+    }
+    told.push([words.join(" "), outcome.code, normalised(outcome.stdout, known, at.join(" "))])
+  }
+  return told
+}
+
+describe("command lines at a server", () => {
+  it("come to what they come to on a database: every command, to the byte", { timeout: 240_000 }, async () => {
+    const [here, there] = [new Project(), new Project()]
+    const anonymous = { COLUMNS: "400", FERMATA_AS: "finance", FERMATA_SERVER: undefined, FERMATA_TOKEN: undefined }
+    await served({ db: here.db, config, as: "finance" })
+    const { url } = await served({ db: there.db, config, as: "finance" })
+    const local = await typed(here, ["--db", here.db, "--config", config], anonymous)
+    const remote = await typed(there, ["--server", url, "--config", config], {
+      ...anonymous,
+      FERMATA_AS: "somebody else"
+    })
+    const others = local.flatMap((told, index) =>
+      isDeepStrictEqual(remote[index], told) ? [] : [{ here: told, there: remote[index] }]
+    )
+    assert.deepStrictEqual(others, [])
+  })
+
+  it("are of every command that does not say why it works on this machine alone", () => {
+    const tried = new Set(script.map(({ words }) => words.join(" ")))
+    const isTried = (path: string) => [...tried].some((text) => `${text} `.startsWith(`${path} `))
+    const silent = leaves(commandFermata).filter((path) =>
+      sideOf(commandFermata, path.split(" ")) === "either" && !isTried(path)
+    )
+    assert.deepStrictEqual(silent, [])
+  })
+})
