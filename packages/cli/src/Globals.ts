@@ -131,8 +131,7 @@ export const globals = Effect.gen(function*() {
   const server = yield* ServerPlace.read({
     typed: yield* Typed,
     options: { server: Option.getOrUndefined(yield* Server), tokenFile, db, as, model, lease: leaseMs },
-    env: process.env,
-    configured: Effect.undefined
+    env: process.env
   })
   const values: Globals = {
     db: db ?? fromEnvironment ?? defaultDb,

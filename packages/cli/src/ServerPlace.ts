@@ -12,7 +12,7 @@ import type { Typed } from "./Sides.ts"
 export interface ServerPlace {
   /** Without a slash at its end. */
   readonly url: string
-  readonly from: "option" | "environment" | "configuration"
+  readonly from: "option" | "environment"
   readonly token: Redacted.Redacted<string> | undefined
 }
 
@@ -29,13 +29,11 @@ export interface Given {
     readonly lease: number | undefined
   }
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The `server` of the configuration; asked where nothing else says one. */
-  readonly configured: Effect.Effect<string | undefined, CommandFailed>
 }
 
 /** The server; undefined for a database of this machine. Options that do not go together are refused. */
 export const read = Effect.fnUntraced(function*(
-  { configured, env, options, typed: { path, side } }: Given
+  { env, options, typed: { path, side } }: Given
 ): Effect.fn.Return<ServerPlace | undefined, CommandFailed> {
   if (options.server !== undefined && options.db !== undefined) {
     return yield* refused(
@@ -59,14 +57,13 @@ export const read = Effect.fnUntraced(function*(
       ]
     )
   }
-  const url = said ?? (side === "either" && given(env["FERMATA_DB"]) === undefined ? yield* configured : undefined)
-  if (url === undefined) return options.tokenFile === undefined ? undefined : yield* unusedToken
-  const from = options.server !== undefined ? "option" : said !== undefined ? "environment" : "configuration"
+  if (said === undefined) return options.tokenFile === undefined ? undefined : yield* unusedToken
+  const from = options.server === undefined ? "environment" : "option"
   const unfit = unfits.find(([option]) => options[option] !== undefined)
   if (unfit !== undefined) {
-    return yield* refused("InvalidValue", `--${unfit[0]} goes with no server (${url}): ${unfit[1]}`, ["leave it out"])
+    return yield* refused("InvalidValue", `--${unfit[0]} goes with no server (${said}): ${unfit[1]}`, ["leave it out"])
   }
-  return { url: yield* checked(url, names[from]), from, token: yield* tokenOf(options.tokenFile, env) }
+  return { url: yield* checked(said, names[from]), from, token: yield* tokenOf(options.tokenFile, env) }
 })
 
 // ----------------------------------------------------------------------------
@@ -77,8 +74,7 @@ const given = (text: string | undefined): string | undefined => text === undefin
 
 const names = {
   option: "--server",
-  environment: "FERMATA_SERVER",
-  configuration: "The \"server\" of the configuration"
+  environment: "FERMATA_SERVER"
 } as const
 
 const unfits = [

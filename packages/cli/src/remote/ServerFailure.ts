@@ -74,7 +74,11 @@ export const of = (place: ServerPlace, error: Between): Effect.Effect<CommandFai
     case "ServerFailed":
       return Effect.succeed(failed("ServerFailed", `${error.message} (${place.url})`))
     case "SchemaError":
-      return Effect.succeed(otherVersion(place, "its answer is not as this command knows it"))
+      return Effect.succeed(failed(
+        "NoServer",
+        `What answers at ${place.url} is no server of Fermata, or one of another version than this command`,
+        ["name the URL that the server says it serves at", sameVersion]
+      ))
     case "HttpClientError": {
       const { reason } = error
       if (reason._tag === "TransportError") {
@@ -107,8 +111,10 @@ export const of = (place: ServerPlace, error: Between): Effect.Effect<CommandFai
 
 const otherVersion = ({ url }: ServerPlace, how: string): CommandFailed =>
   failed("OtherVersion", `The server at ${url} is of another version than this command: ${how}`, [
-    "install the same version of @fermata/cli on both"
+    sameVersion
   ])
+
+const sameVersion = "install the same version of @fermata/cli on both"
 
 const tokenWith = (scope: string): string => `whoever runs the server makes one with the scope ${scope} (token create)`
 
