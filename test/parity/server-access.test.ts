@@ -109,6 +109,19 @@ describe("access", () => {
       assert.deepStrictEqual(yield* by, ["ada", "bob"])
     }).pipe(Effect.provide(app)))
 
+  it.effect("S16, N-31: an event that answers a question takes the scope approve, as an answer does", () =>
+    Effect.gen(function*() {
+      const { by, runId } = yield* asking(1)
+      const ask = yield* server
+      const { text } = yield* (yield* AccessTokens).create({ name: "eve", scopes: ["operate"], by: "root" })
+      const refused = yield* ask("POST /api/events", {
+        json: { name: "engine.approval.granted", payload: { runId, stepId: "pay", grantedBy: "finance" } },
+        token: Redacted.value(text)
+      })
+      assert.deepStrictEqual([refused.status, refused.body["title"]], [403, "Forbidden"])
+      assert.isUndefined(yield* by)
+    }).pipe(Effect.provide(app)))
+
   it.effect("S16: of people who answer one question at once, over HTTP and by the library, one decides and the others are told", () =>
     Effect.gen(function*() {
       const { answer, by, runId } = yield* asking(1)

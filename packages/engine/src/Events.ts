@@ -23,6 +23,7 @@ import { type Change, hasEvent } from "./ChangeLog.ts"
 import { Engine } from "./Engine.ts"
 import type { EventFilter, EventRow } from "./EventLog.ts"
 import * as Acting from "./internal/Acting.ts"
+import { isAnswer } from "./internal/AnswerEvents.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as EngineEvents from "./internal/EngineEvents.ts"
 import * as EventReach from "./internal/EventReach.ts"
@@ -45,7 +46,7 @@ export const inputNames = [
   "engine.approval.denied"
 ] as const
 
-export { EventRefused }
+export { EventRefused, isAnswer }
 
 /** Under which id an event is published, and for whom. */
 export interface EmitOptions {

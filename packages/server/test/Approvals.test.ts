@@ -115,6 +115,26 @@ describe("the routes for questions", () => {
       assert.strictEqual((yield* ask("GET /api/approvals?approver=dana")).at("approvals.0.routed.0.note"), "away")
     }).pipe(Effect.provide(app)))
 
+  it.effect("S16: an event that answers a question does so as whoever calls, and as nobody else", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* Served
+      const host = yield* TestHost
+      const [first, second] = yield* asked("ada", "bob")
+      const emit = (runId: string | undefined, more: object) =>
+        ask("POST /api/events", {
+          json: { name: "engine.approval.granted", payload: { runId, stepId: "ok", ...more } }
+        })
+      for (const more of [{ grantedBy: "bob" }, { by: "bob" }, { grantedBy: "ada", deniedBy: "bob" }]) {
+        const asBob = yield* emit(second, more)
+        assert.deepStrictEqual([asBob.status, asBob.at("detail")], [403, "You are ada, and cannot answer as bob"])
+      }
+      yield* host.settled
+      assert.strictEqual((yield* ask(`GET /api/runs/${second}`)).at("status"), "suspended")
+      assert.strictEqual((yield* emit(first, {})).status, 201)
+      yield* host.settled
+      assert.strictEqual((yield* ask(`GET /api/runs/${first}`)).at("output"), "ada")
+    }).pipe(Effect.provide(app)))
+
   it.effect("S16: refuse who is not among those who may answer", () =>
     Effect.gen(function*() {
       const { ask } = yield* Served

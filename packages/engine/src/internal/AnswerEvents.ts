@@ -10,7 +10,7 @@ import type { StorageFailed } from "../Backend.ts"
 import type { EventMessage } from "../StartRequest.ts"
 
 /** Whether the event asks the engine to take an answer. */
-export const isAnswer = ({ name }: EventMessage): boolean =>
+export const isAnswer = ({ name }: Pick<EventMessage, "name">): boolean =>
   name === "engine.approval.granted" || name === "engine.approval.denied"
 
 /** Takes the answer. True when it counts; an answer that does not is told in the log. */
