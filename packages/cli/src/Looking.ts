@@ -34,6 +34,12 @@ export const valued: ReadonlySet<string> = new Set([
 
 const asksForHelp = /^(--help|-h|--version|-v|--completions(=.*)?)$/
 
+/** Whether a command line may look at a server, whose client is in no bundle. */
+export const looksAtServer = (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string | undefined>>
+): boolean => (env["FERMATA_SERVER"] ?? "") !== "" || args.some((arg) => /^--server(=|$)/.test(arg))
+
 /** Whether a command line is certain to load no code of the user. */
 export const onlyLooks = (args: ReadonlyArray<string>): boolean => {
   const end = args.indexOf("--")

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Command } from "effect/cli"
 import { commandFermata } from "../src/commands/Fermata.ts"
 import { flags } from "../src/Globals.ts"
-import { looking, onlyLooks, valued } from "../src/Looking.ts"
+import { looking, looksAtServer, onlyLooks, valued } from "../src/Looking.ts"
 
 const leaves = (command: Command.Command.Any, path: ReadonlyArray<string> = []): ReadonlyArray<string> => {
   const below = command.subcommands.flatMap(({ commands }) => commands)
@@ -67,6 +67,13 @@ describe("command lines that only look", () => {
     }
     assert.isTrue(onlyLooks([]))
     assert.isTrue(onlyLooks(["--complete", "bash", "fermata run "]))
+  })
+
+  it("are told from those that look at a server", () => {
+    assert.isTrue(looksAtServer(["runs", "ls", "--server", "x"], {}))
+    assert.isTrue(looksAtServer(["--server=x", "runs", "ls"], {}))
+    assert.isTrue(looksAtServer(["runs", "ls"], { FERMATA_SERVER: "x" }))
+    assert.isFalse(looksAtServer(["runs", "ls"], { FERMATA_SERVER: "" }))
   })
 
   it("are never guessed at: behind an unknown option anything may be a value", () => {
