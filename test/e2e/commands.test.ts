@@ -199,6 +199,16 @@ describe("commands that end what a run waits for", () => {
     }
   )
 
+  prints("S2: a run that is in doubt is listed and confirmed", ["confirmRestored", "seeInDoubt"], async (at, check) => {
+    await at.fermata("run", "acting", ...id("1"), "--detach")
+    const told = await at.fermata("doctor", "--restored")
+    const run = await at.fermata("run", "acting", ...id("1"), "--json")
+    const { runId } = run.json
+    assert.include((await check("seeInDoubt", told, /(npx .* --restored)/)).output, runId.slice(0, 8))
+    const confirmed = await check("confirmRestored", run, /(npx .* runs confirm .*)/)
+    assert.deepInclude(await confirmed.show(runId), { status: "completed", output: "r" })
+  })
+
   prints("a child is shown", ["seeChild"], async (at, check) => {
     const run = await at.fermata("run", "parent", ...id("1"), "--json")
     const shown = await at.fermata("runs", "show", run.json.runId)

@@ -195,6 +195,9 @@ export const seeWhatIsStuck = (runId: string): string => fermata("runs show", [r
 /** A run waits for an operator. */
 export const seeSuspended = (runId: string): string => fermata("runs show", [runId])
 
+/** The database was put back from a backup, and nobody knows what runs have done since. */
+export const seeInDoubt = (): string => fermata("runs ls", [], [["restored"]])
+
 /** More runs wait for an operator than are shown. */
 export const seeAllSuspended = (reason: SuspendReason): string =>
   fermata("runs ls", [], [["status", "suspended"], ["reason", reason]])

@@ -4,6 +4,7 @@
 import type { Owner } from "@fermata/core/Owner"
 import { type SuspendReason, suspendReasons } from "@fermata/core/RunStatus"
 import { suspensions } from "@fermata/core/Suspension"
+import * as TimeText from "@fermata/core/TimeText"
 import { readWaits, type Wait } from "@fermata/core/Wait"
 import type { RunRow } from "@fermata/engine/Backend"
 import { HostClock } from "@fermata/engine/HostClock"
@@ -177,6 +178,7 @@ class Look {
       }
       findings.push(...(yield* overdue({ globals: this.globals, store: this.store, now: this.now, owners, config })))
       findings.push(...(yield* this.watched()))
+      findings.push(...(yield* this.doubted()))
       for (const reason of suspendReasons) findings.push(...(yield* this.suspended(reason)))
       return findings
     })
@@ -257,6 +259,28 @@ class Look {
         })
       }
       return findings
+    })
+  }
+
+  /** Runs of which nobody knows what they have done since a backup. Those that wait for somebody are told with their steps. */
+  private doubted() {
+    return Effect.gen({ self: this }, function*() {
+      const latest = (yield* this.store.backend.restores).at(-1)
+      if (latest === undefined) return []
+      const runs = yield* this.store.backend.runs({ restored: true, limit: mostRuns })
+      const name = "restored"
+      const was = `the database was put back by ${latest.by} ${Words.fromNow(latest.to, this.now)} from a backup of ${
+        TimeText.time(latest.from)
+      }`
+      if (runs.length === 0) return [{ name, level: "info" as const, message: `${was}; no open run is in doubt` }]
+      return [{
+        name,
+        level: "info" as const,
+        message: `${was}; nobody knows what ${Words.count(runs.length, "open run")}${
+          runs.length === mostRuns ? " or more" : ""
+        } did since`,
+        commands: [Commands.seeInDoubt()]
+      }]
     })
   }
 

@@ -17,6 +17,7 @@ describe("command lines that only look", () => {
       "runs pause",
       "runs resume",
       "runs settle",
+      "runs confirm",
       "runs raise",
       "runs retry",
       "runs fork",
@@ -43,6 +44,7 @@ describe("command lines that only look", () => {
       "contracts check",
       "contracts graph",
       "contracts add",
+      "backup",
       "doctor"
     ]
     assert.sameMembers([...leaves(commandFermata)], [...looking, ...working])

@@ -349,6 +349,13 @@ export const outdated = (db: DatabaseSync, known: ReadonlyArray<string> = migrat
     ? null
     : `it has version ${version} and must be brought to ${known.length} first, which needs write access`
 }
+/** Why a process of this build, which has had the database open, takes up nothing more in it: a newer build has brought it to this version. */
+export const outrun = (version: number): string | null =>
+  version <= migrations.length
+    ? null
+    : `a newer Fermata has brought the database to version ${version}, and this build knows versions up to ${migrations.length}; `
+      + "start the newer one here too"
+
 /** The number of migrations that the database has been through. */
 export const versionOf = (db: DatabaseSync): number => pragma(db, "user_version")
 

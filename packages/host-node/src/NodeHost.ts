@@ -31,6 +31,8 @@ export interface Options extends Partial<EngineOptions> {
    * Default 1 GiB.
    */
   readonly maxLogBytes?: number
+  /** Opens also a backup of which nobody has said yet that it was put back; see `Backup`. Default false. */
+  readonly copied?: boolean
   /**
    * Only reads, so that a database which may not be written is opened all the
    * same; one of an older version is brought up to date where it may be.
@@ -60,7 +62,8 @@ export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock
       file: options.db ?? defaultDatabase,
       synchronous: options.synchronous,
       maxLogBytes: options.maxLogBytes,
-      readOnly: options.readOnly
+      readOnly: options.readOnly,
+      copied: options.copied
     })
     return Context.make(Store, Store.make(backend)).pipe(
       Context.add(HostSql, backend.sql),
@@ -79,6 +82,7 @@ export const layer = (
   Layer.unwrap(Effect.gen(function*() {
     const defaults = yield* EngineOptions
     const {
+      copied: _copied,
       db: _db,
       egress,
       maxLogBytes: _maxLogBytes,

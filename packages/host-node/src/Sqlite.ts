@@ -5,6 +5,7 @@
  * event loop for as long as another process writes, so there is none: a busy
  * attempt is repeated by a schedule instead.
  */
+import * as TimeText from "@fermata/core/TimeText"
 import { StorageFailed } from "@fermata/engine/Backend"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -44,6 +45,8 @@ export interface Options {
    * whoever keeps a read transaction open has closed it; 1 GiB by default.
    */
   readonly maxLogBytes?: number | undefined
+  /** Opens also a copy of which nobody has said yet that it was put back; see `Backup`. */
+  readonly copied?: boolean | undefined
   /** Only reads, so that a database which may not be written is opened all the same. */
   readonly readOnly?: boolean | "untouched" | undefined
 }
@@ -64,6 +67,7 @@ export interface Sqlite {
 export const open = (options: Options): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
   options.readOnly === true
     ? openToWrite(options).pipe(
+      Effect.catchIf(({ cause }) => cause instanceof Copy, () => openForReading(options)),
       Effect.catchIf(isForbidden, () => openToRead(options)),
       Effect.catchIf(isForbidden, (failure) => copyOr(options, migrations, failure))
     )
@@ -88,6 +92,8 @@ const openToWrite = (options: Options): Effect.Effect<Sqlite, StorageFailed, Sco
     yield* attempt("open its database", () => {
       const problem = refusal(db)
       if (problem !== null) throw new Refused(problem)
+      const copiedAt = options.copied === true ? null : copied(db)
+      if (copiedAt !== null) throw new Copy(copiedAt)
       const mode = db.prepare("PRAGMA journal_mode = WAL").get()
       if (mode?.["journal_mode"] !== "wal") {
         throw new Refused("it cannot use a write-ahead log there; put it on a local disk")
@@ -97,6 +103,22 @@ const openToWrite = (options: Options): Effect.Effect<Sqlite, StorageFailed, Sco
     })
     return { file, db, attempt }
   })
+
+/** When the database was made as a copy, ms since the epoch; null for one that is none. */
+const copied = (db: DatabaseSync): number | null => {
+  const knows = db.prepare("SELECT 1 FROM pragma_table_info('store') WHERE name = 'copied_at'").get() !== undefined
+  return (knows ? db.prepare("SELECT copied_at FROM store").get()?.["copied_at"] ?? null : null) as number | null
+}
+
+/** What the runs of a copy have done since it was made is in no journal. */
+class Copy extends Refused {
+  constructor(at: number) {
+    super(
+      `it is a backup of ${TimeText.time(at)}, and what its runs have done since is in no journal; `
+        + "once it was put back for good, an operator has to say so (doctor --restored)"
+    )
+  }
+}
 
 /** Leaves no trace: without a log the file is all there is, and nothing need be made beside it. */
 const openToRead = (options: Options): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>

@@ -1,7 +1,7 @@
 /**
  * The storage seam on SQLite: one file, which many processes may share.
  */
-import type { Backend, Op, StorageFailed } from "@fermata/engine/Backend"
+import { type Answers, type Backend, type Op, StorageFailed } from "@fermata/engine/Backend"
 import type { ChunkBackend } from "@fermata/engine/Chunks"
 import * as ReadOnlyBackend from "@fermata/engine/ReadOnlyBackend"
 import * as Effect from "effect/Effect"
@@ -11,6 +11,7 @@ import * as Reads from "./internal/Reads.ts"
 import { prepare } from "./internal/Rows.ts"
 import * as WriteAheadLog from "./internal/WriteAheadLog.ts"
 import * as Writes from "./internal/Writes.ts"
+import * as Migrations from "./Migrations.ts"
 import * as Sqlite from "./Sqlite.ts"
 import * as SqliteChunks from "./SqliteChunks.ts"
 import type { SqliteClient } from "./SqliteClient.ts"
@@ -41,6 +42,18 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
     const begin = prepare(db, "BEGIN IMMEDIATE")
     const commit = prepare(db, "COMMIT")
 
+    const schemaVersion = prepare(db, "PRAGMA user_version")
+    const outrunNow = () => Migrations.outrun(Number(schemaVersion.get()?.["user_version"]))
+    /** It is said once that this process leaves all runs to newer ones. */
+    let isTold = false
+    /** Why, as of the last time that this process would have taken one up. */
+    let outrun: string | null = null
+    const sayOutrun = Effect.suspend(() => {
+      if (outrun === null || isTold) return Effect.void
+      isTold = true
+      return Effect.logWarning(`no further run is taken up here: ${outrun}`)
+    })
+
     const transact = (ops: ReadonlyArray<Op>) => {
       const [first] = ops
       if (first === undefined) return []
@@ -50,7 +63,8 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       begin.run()
       try {
         writes.catchUp()
-        const answers = ops.map(writes.apply)
+        if (ops.some(isClaim)) outrun = outrunNow()
+        const answers = ops.map((op) => outrun === null ? writes.apply(op) : left(op) ?? writes.apply(op))
         writes.placeRows()
         commit.run()
         return answers
@@ -64,7 +78,16 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
 
     const backend: Backend = {
       supports: { shared: true, together: true, writes: options.readOnly === undefined || options.readOnly === false },
-      write: (ops) => attempt("write", () => transact(ops) as never),
+      write: (ops) => {
+        const written = Effect.catch(attempt("write", () => transact(ops) as never), (failure) => {
+          // What a newer build has changed is no fault of the database.
+          const problem = outrunNow()
+          return Effect.fail(
+            problem === null ? failure : new StorageFailed({ ...failure, problem: `${problem} (${file})` })
+          )
+        })
+        return !isTold && ops.some(isClaim) ? Effect.tap(written, () => sayOutrun) : written
+      },
       run: (id) => read(() => reads.run(id)),
       runs: (filter) => read(() => reads.runs(filter)),
       runCount: (filter) => read(() => reads.runCount(filter)),
@@ -105,3 +128,13 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
     const chunks = SqliteChunks.make({ attempt, db }, { guard: () => log.guard(), readOnly: untouched })
     return { ...(untouched ? ReadOnlyBackend.make(backend) : backend), sql: client, chunks }
   })
+
+// ---------------------------------------------------------------------------
+// internal
+// ---------------------------------------------------------------------------
+
+const isClaim = ({ op }: Op): boolean => op === "claim" || op === "claimOne"
+
+/** What a process takes up of a database that a newer build has migrated: nothing, since it might not read what it finds. */
+const left = (op: Op): Answers["claim"] | Answers["claimOne"] | undefined =>
+  op.op === "claim" ? { runs: [] } : op.op === "claimOne" ? { run: null } : undefined

@@ -1,4 +1,5 @@
 /** Runs Fermata programs on Node with SQLite. */
+export * as Backup from "./Backup.ts"
 export * as Egress from "./Egress.ts"
 export * as Folder from "./Folder.ts"
 export * as HostSql from "./HostSql.ts"

@@ -183,7 +183,7 @@ const one = Effect.fnUntraced(function*(
           callers.toolStep(call.tool, onCrash)({ call: call.id, params, ...(on === undefined ? {} : { on }) }),
           AgentTool.CurrentPlan,
           state
-        ).pipe(Effect.catch((later) => Effect.succeed(ToolStep.given(later))))
+        ).pipe(Effect.provideService(Step.Chosen, true), Effect.catch((later) => Effect.succeed(ToolStep.given(later))))
       return yield* Settling.settle(call.tool, yield* made(), sample, made)
     }
     case "run":
@@ -191,7 +191,7 @@ const one = Effect.fnUntraced(function*(
         Step.within(ToolStep.carryOut(call.tool, params, call.id), `${call.tool}[${place}]/`),
         AgentTool.CurrentPlan,
         state
-      ).pipe(Effect.catch((later) => Effect.succeed(ToolStep.given(later))))
+      ).pipe(Effect.provideService(Step.Chosen, true), Effect.catch((later) => Effect.succeed(ToolStep.given(later))))
     case "agent": {
       const { outcome, usage } = yield* callers.child(call.tool, params, place, grant)
       usages.push(usage)

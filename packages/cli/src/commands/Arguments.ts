@@ -3,6 +3,7 @@
  */
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
+import * as Option from "effect/Option"
 
 /** The run that a command is about. */
 export const run = Argument.String("run").pipe(
@@ -56,5 +57,17 @@ export const identity = (name: string, metavar: string, description: string) =>
     Flag.withMetavar(metavar),
     Flag.withDescription(description),
     Flag.filter((text) => text !== "", () => "expected a text that is not empty"),
+    Flag.optional
+  )
+
+/** An option with a day or a time. */
+export const time = (name: string, description: string) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar("TIME"),
+    Flag.withDescription(`${description}, as 2026-01-31T12:00Z`),
+    Flag.filterMap(
+      (text) => Option.filter(Option.some(Date.parse(text)), Number.isFinite),
+      (text) => `expected a day or a time, as 2026-01-31 or 2026-01-31T12:00Z, found ${text}`
+    ),
     Flag.optional
   )

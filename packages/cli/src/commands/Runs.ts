@@ -1,6 +1,7 @@
 import * as Command from "effect/cli/Command"
 import { commandRunsArtifact } from "./runs/Artifact.ts"
 import { commandRunsCancel } from "./runs/Cancel.ts"
+import { commandRunsConfirm } from "./runs/Confirm.ts"
 import { commandRunsDiff } from "./runs/Diff.ts"
 import { commandRunsFork } from "./runs/Fork.ts"
 import { commandRunsJournal } from "./runs/Journal.ts"
@@ -30,6 +31,7 @@ export const commandRuns = Command.make("runs").pipe(
     commandRunsResume,
     commandRunsRetry,
     commandRunsSettle,
+    commandRunsConfirm,
     commandRunsRaise,
     commandRunsFork,
     commandRunsDiff

@@ -7,22 +7,12 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { refused } from "../../CommandFailed.ts"
 import { item, lines, note, out, table, width } from "../../Output.ts"
 import { processIn } from "../../Owners.ts"
 import { withOperator } from "../../Session.ts"
 import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
-
-const time = (name: string, description: string) =>
-  Flag.String(name).pipe(
-    Flag.withMetavar("TIME"),
-    Flag.withDescription(`${description}, as 2026-01-31T12:00Z`),
-    Flag.filterMap(
-      (text) => Option.filter(Option.some(Date.parse(text)), Number.isFinite),
-      (text) => `expected a day or a time, as 2026-01-31 or 2026-01-31T12:00Z, found ${text}`
-    ),
-    Flag.optional
-  )
 
 /** `fermata runs ls` */
 export const commandRunsLs = Command.make(
@@ -38,16 +28,27 @@ export const commandRunsLs = Command.make(
     ),
     workflow: Arguments.text("workflow", "NAME", "Only runs of this workflow"),
     label: Arguments.labels("Only runs with this label"),
-    since: time("since", "Only runs that were asked for at this time or later"),
-    until: time("until", "Only runs that were asked for at this time or earlier"),
+    since: Arguments.time("since", "Only runs that were asked for at this time or later"),
+    until: Arguments.time("until", "Only runs that were asked for at this time or earlier"),
     id: Arguments.text("id", "PREFIX", "Only runs whose ids begin with this"),
+    restored: Flag.Boolean("restored").pipe(
+      Flag.withoutNegation,
+      Flag.withDescription("Only open runs that are in doubt, since the database was put back from a backup"),
+      Flag.withDefault(false)
+    ),
     limit: Arguments.limit
   },
-  ({ id, label, limit, reason, since, status, until, workflow }) =>
+  ({ id, label, limit, reason, restored, since, status, until, workflow }) =>
     withOperator(
       { command: "runs ls", readOnly: true, existing: true, absent: "no runs" },
-      (operator, { json }) =>
+      (operator, { json, server }) =>
         Effect.gen(function*() {
+          if (restored && server !== undefined) {
+            return yield* refused(
+              "InvalidValue",
+              "runs ls takes --restored without --server: it is told of a file that was put back"
+            )
+          }
           let shown = 0
           let before: string | undefined
           let isMore = false
@@ -65,6 +66,7 @@ export const commandRunsLs = Command.make(
               ...(Option.isSome(since) ? { since: since.value } : {}),
               ...(Option.isSome(until) ? { until: until.value } : {}),
               ...(Option.isSome(id) ? { prefix: id.value } : {}),
+              ...(restored ? { restored } : {}),
               ...(before === undefined ? {} : { before })
             }))
             const listed = page.slice(0, limit - shown)
