@@ -67,3 +67,23 @@ describe("fermata runs cancel --filter", () => {
     }))
   })
 })
+
+describe("fermata workers", () => {
+  it("M-148: lists a process that was killed, and hands over its run, which goes on", async () => {
+    const project = new Project()
+    const held = project.start(["run", "Held", "--input", "{\"id\":\"1\"}", "--lease", "3600000"])
+    await held.says("hold begins")
+    const alive = await project.fermata("workers", "ls", "--json")
+    assert.deepInclude(alive.lines[0] as object, { alive: true, runs: 1 })
+    assert.deepStrictEqual((await project.fermata("workers", "reap", "--stale", "0", "--json")).lines, [])
+    await held.kill()
+    assert.include((await project.fermata("workers", "reap")).stderr, "no dead process had runs")
+    const reaped = await project.fermata("workers", "reap", "--stale", "0", "--json")
+    assert.strictEqual(reaped.code, 0)
+    assert.deepInclude(reaped.lines[0] as object, { workflow: "Held" })
+    assert.deepStrictEqual((await project.fermata("workers", "ls", "--json")).lines, [])
+    const done = await project.start(["worker", "--until-idle"], { env: { FIXTURE_GO: "1" } }).ended
+    assert.strictEqual(done.code, 0)
+    assert.deepStrictEqual(project.bodies, ["before", "hold begins", "hold begins", "after held"])
+  })
+})

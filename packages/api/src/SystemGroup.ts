@@ -1,10 +1,11 @@
 /** The routes that tell whether the server lives and what it has to do. */
-import { Census, Owner } from "@fermata/core/Owner"
+import { Census, Owner, Reaped, ReapOptions } from "@fermata/core/Owner"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { RequiredScope } from "./Access.ts"
+import { DoneOnce } from "./Idempotency.ts"
 
 const heartbeat = HttpApiEndpoint.get("heartbeat", "/heartbeat", {
   success: Schema.Struct({ status: Schema.Literal("alive") })
@@ -18,6 +19,13 @@ const workers = HttpApiEndpoint.get("workers", "/workers", {
   success: Schema.Struct({ workers: Schema.Array(Owner) })
 }).annotate(RequiredScope, "read")
 
+const { by: _, ...reapFields } = ReapOptions.fields
+
+const reap = HttpApiEndpoint.post("reap", "/workers/reap", {
+  payload: Schema.Struct(reapFields),
+  success: Schema.Struct({ reaped: Schema.Array(Reaped) })
+}).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
+
 const state = HttpApiEndpoint.get("state", "/state", {
   success: Schema.Struct({ counts: Census, workers: Schema.Array(Owner) })
 }).annotate(RequiredScope, "read")
@@ -27,4 +35,4 @@ const metrics = HttpApiEndpoint.get("metrics", "/metrics", {
 }).annotate(RequiredScope, "read")
 
 /** The routes about the server itself: `/api/heartbeat` touches no store, and `/api/health` does. */
-export class SystemGroup extends HttpApiGroup.make("system").add(heartbeat, health, workers, state, metrics) {}
+export class SystemGroup extends HttpApiGroup.make("system").add(heartbeat, health, workers, reap, state, metrics) {}

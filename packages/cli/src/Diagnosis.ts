@@ -161,7 +161,11 @@ class Look {
   all(config: Config.Loaded | undefined) {
     return Effect.gen({ self: this }, function*() {
       const { byStatus, inbox, outbox } = yield* this.store.backend.census
-      const owners = (yield* this.store.backend.owners).map((row) => ownerOf(row, this.now))
+      const { backend } = this.store
+      const owners = yield* Effect.forEach(
+        yield* backend.owners,
+        (row) => Effect.map(backend.runCount({ owner: row.id }), (runs) => ownerOf(row, this.now, runs))
+      )
       const counts = Object.entries(byStatus).filter(([, count]) => count > 0).map(([status, count]) =>
         `${count} ${status}`
       )

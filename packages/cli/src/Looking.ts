@@ -16,6 +16,7 @@ export const looking: ReadonlySet<string> = new Set([
   "approvals ls",
   "policy ls",
   "token ls",
+  "workers ls",
   "events ls",
   "contracts ls"
 ])

@@ -33,6 +33,7 @@ describe("command lines that only look", () => {
       "agent ls",
       "agent raise",
       "worker",
+      "workers reap",
       "mcp ls",
       "mcp login",
       "mcp logout",

@@ -91,10 +91,10 @@ export const RunCancelled = entry("RunCancelled", {
   reason: Schema.String,
   cause: Schema.Unknown
 })
-/** An order to stop: a cancel by somebody, a limit that the run went past, or asynchronous work of its body's own. */
+/** An order to stop: a cancel by somebody, a limit that the run went past, asynchronous work of its body's own, or the end of its process, behind which somebody would not have it go on. */
 export const StopRequested = entry("StopRequested", {
   id: Schema.String,
-  kind: Schema.Literals(["cancel", "limit", "parent", "foreign"]),
+  kind: Schema.Literals(["cancel", "limit", "parent", "foreign", "orphan"]),
   by: Schema.String,
   reason: Schema.String,
   /** Operations that the body had done since the last delivery, when it was stopped in the middle of computing. */

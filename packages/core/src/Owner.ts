@@ -17,6 +17,10 @@ export const Owner = Schema.Struct({
   alive: Schema.Boolean,
   /** When its lease runs out, ms since the epoch. */
   expiresAt: Schema.Finite,
+  /** When it last said that it lives, ms since the epoch. */
+  lastSeenAt: Schema.Finite,
+  /** How many runs it has. */
+  runs: Schema.Int,
   /** Whether it takes up any due run that it serves. */
   worker: Schema.Boolean,
   /** What it says of itself: pid, host, version. */
@@ -36,3 +40,27 @@ export const Census = Schema.Struct({
   outbox: Schema.Int
 })
 export interface Census extends Schema.Schema.Type<typeof Census> {}
+
+/** How long (ms) a process has to have given no sign of life for its runs to be reaped, where nobody says. */
+export const defaultStaleMs = 300_000
+
+/** How the runs of dead processes are reaped. */
+export const ReapOptions = Schema.Struct({
+  /** Only of processes that have given no sign of life for so long (ms); 5 min when absent. */
+  staleMs: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))),
+  /** Whether the runs go on (`resume`, when absent) or fail. */
+  then: Schema.optionalKey(Schema.Literals(["resume", "fail"])),
+  by: Schema.optionalKey(Schema.String)
+})
+export interface ReapOptions extends Schema.Schema.Type<typeof ReapOptions> {}
+
+/** A run that a dead process had. */
+export const Reaped = Schema.Struct({
+  run: Schema.String,
+  workflow: Schema.String,
+  /** The process, which is listed no more. */
+  owner: Schema.String,
+  /** When it last said that it lives, ms since the epoch. */
+  lastSeenAt: Schema.Finite
+})
+export interface Reaped extends Schema.Schema.Type<typeof Reaped> {}

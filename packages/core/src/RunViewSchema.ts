@@ -172,7 +172,7 @@ export interface NoteView extends Schema.Schema.Type<typeof NoteView> {}
 
 /** An order to stop that the run has taken: a cancel, a limit that it went past, the end of its parent, or asynchronous work of its body's own. */
 export const StopView = Schema.Struct({
-  kind: Schema.Literals(["cancel", "limit", "parent", "foreign"]),
+  kind: Schema.Literals(["cancel", "limit", "parent", "foreign", "orphan"]),
   by: Schema.String,
   reason: Schema.String,
   at: Schema.Finite

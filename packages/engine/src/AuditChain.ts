@@ -118,6 +118,9 @@ const outcomeOf = (op: Op, answer: Answers[keyof Answers]): "done" | "same" | "r
     }
     case "restore":
       return "done"
+    // That nobody had to be freed is a thing to know too.
+    case "reap":
+      return "done"
     default:
       throw new TypeError(`the operation ${op.op} is nobody's act`)
   }

@@ -59,6 +59,8 @@ export interface RunFilter {
   readonly restored?: boolean | undefined
   /** What its id begins with. */
   readonly prefix?: string | undefined
+  /** The process that has them. */
+  readonly owner?: string | undefined
   /** Workflows whose runs are left out. */
   readonly without?: ReadonlyArray<string> | undefined
   /** Newest (last started) first; at most this many. */

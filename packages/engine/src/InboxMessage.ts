@@ -25,9 +25,9 @@ export const AnswerMessage = Schema.Struct({
 })
 /** A question was handed on or escalated, or people were reminded of it. */
 export const RoutingMessage = Schema.Struct({ key: Schema.String, routed: Routed })
-/** An order to stop, by somebody or by the parent. */
+/** An order to stop, by somebody, by the parent, or by whoever reaps the runs of a dead process and has them fail. */
 export const CancelMessage = Schema.Struct({
-  kind: Schema.Literals(["cancel", "parent"]),
+  kind: Schema.Literals(["cancel", "parent", "orphan"]),
   by: Schema.String,
   reason: Schema.String
 })

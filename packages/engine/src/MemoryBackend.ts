@@ -175,6 +175,7 @@ const list = (store: MemoryStore, filter: RunFilter): ReadonlyArray<RunRow> => {
     if (filter.status !== undefined && !filter.status.includes(row.status)) continue
     if (filter.reason !== undefined && (row.reason === null || !filter.reason.includes(row.reason))) continue
     if (filter.workflow !== undefined && filter.workflow !== row.workflow) continue
+    if (filter.owner !== undefined && filter.owner !== row.owner) continue
     if (filter.without?.includes(row.workflow) === true) continue
     if (filter.parent !== undefined && filter.parent !== row.parent) continue
     if (filter.root !== undefined && filter.root !== row.root) continue

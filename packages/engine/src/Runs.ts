@@ -11,7 +11,7 @@ import { engineWorkflows } from "@fermata/core/BulkAct"
 import type { DayRaise, DayRaised } from "@fermata/core/DayRaise"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { KnownWorkflow } from "@fermata/core/KnownWorkflow"
-import type { Census, Owner } from "@fermata/core/Owner"
+import type { Census, Owner, Reaped, ReapOptions } from "@fermata/core/Owner"
 import type { Answer, ApprovalFilter, Delegate, OpenApproval } from "@fermata/core/Question"
 import type { Receipt, Settlement } from "@fermata/core/Receipt"
 import * as RunDiff from "@fermata/core/RunDiff"
@@ -61,7 +61,6 @@ import * as Stream from "effect/Stream"
 import type { StorageFailed } from "./Backend.ts"
 import { sha256Hex } from "./Digest.ts"
 import { Engine } from "./Engine.ts"
-import { HostClock } from "./HostClock.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as DayRaises from "./internal/DayRaises.ts"
 import * as RunArtifacts from "./internal/RunArtifacts.ts"
@@ -69,9 +68,11 @@ import * as RunForks from "./internal/RunForks.ts"
 import * as RunLookup from "./internal/RunLookup.ts"
 import * as RunMessages from "./internal/RunMessages.ts"
 import * as RunQuestions from "./internal/RunQuestions.ts"
+import * as RunReaps from "./internal/RunReaps.ts"
 import * as RunRetries from "./internal/RunRetries.ts"
 import * as RunRules from "./internal/RunRules.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
+import * as RunSteps from "./internal/RunSteps.ts"
 import { known, ownerOf, summary } from "./internal/RunSummaries.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
 import * as Telling from "./internal/secrets/Telling.ts"
@@ -113,6 +114,11 @@ export class Runs extends Context.Service<Runs, {
     from?: number,
     limit?: number
   ) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, FindError | EntryCorrupt>
+  /**
+   * The steps of a run in the order of their requests, without their inputs and
+   * outputs. Looked at again, only what the journal has got since is read.
+   */
+  readonly steps: (run: string) => Effect.Effect<ReadonlyArray<RunView.StepView>, FindError | EntryCorrupt>
   /** What the steps of the run keep, in the order of their requests. */
   readonly artifacts: (run: string) => Effect.Effect<ReadonlyArray<KeptArtifact>, FindError | EntryCorrupt>
   /**
@@ -300,17 +306,23 @@ export class Runs extends Context.Service<Runs, {
   readonly workflows: (name?: string) => Effect.Effect<ReadonlyArray<KnownWorkflow>, StorageFailed>
   /** Counts of runs and of what is on its way. */
   readonly census: Effect.Effect<Census, StorageFailed>
+  /**
+   * Hands over the runs of processes that are dead and have given no sign of life
+   * for `staleMs` (5 min when absent): they go on, or fail after their
+   * compensations, as soon as somebody takes them up. A process that lives keeps
+   * its runs. Answers which they are.
+   */
+  readonly reap: (options?: ReapOptions) => Effect.Effect<ReadonlyArray<Reaped>, StorageFailed>
   /** The processes that work on runs, or did and have not been missed yet. */
   readonly owners: Effect.Effect<ReadonlyArray<Owner>, StorageFailed>
 }>()("@fermata/engine/Runs") {
   /** The verbs on the store and engine of this process. */
-  static readonly layer: Layer.Layer<Runs, never, Engine | Store | HostClock> = Layer.effect(
+  static readonly layer: Layer.Layer<Runs, never, Engine | Store> = Layer.effect(
     Runs,
     Effect.gen(function*() {
       const store = yield* Store
       const runtime = yield* CurrentRuntime.current
       const engine = yield* Engine
-      const hostClock = yield* HostClock
       const { backend } = store
 
       const lookup = RunLookup.make(store)
@@ -339,6 +351,7 @@ export class Runs extends Context.Service<Runs, {
         }),
         list,
         show: lookup.show,
+        steps: RunSteps.make(store, lookup),
         journal: Effect.fn("Runs.journal")(function*(run: string, from?: number, limit?: number) {
           return yield* store.journal((yield* rowOf(run)).id, from, limit)
         }),
@@ -417,10 +430,7 @@ export class Runs extends Context.Service<Runs, {
           return rows.filter((row) => name === undefined || row.name === name).map(known)
         }),
         census: backend.census,
-        owners: Effect.suspend(() => {
-          const now = hostClock.now()
-          return Effect.map(backend.owners, (rows) => rows.map((row) => ownerOf(row, now)))
-        })
+        ...RunReaps.make(runtime, backend)
       })
     })
   )

@@ -138,6 +138,15 @@ const acts: Readonly<Record<string, Doing>> = {
   "runs.raise": run("run.raise", "raise", { micros: 5, note: canary }),
   "runs.fork": run("run.fork", "fork", { at: "weigh" }),
   "runs.retry": run("run.retry", "retry", undefined, "fails"),
+  "system.reap": doing(
+    "workers.reap",
+    Effect.gen(function*() {
+      const { backend } = yield* Store
+      const owner = { id: "gone", expiresAt: -1_000_000, worker: true, info: "{}" }
+      yield* backend.write([{ op: "heartbeat", owner }])
+      return ["/api/workers/reap", { staleMs: 0 }] as const
+    })
+  ),
   "steps.settle": doing(
     "run.settle",
     Effect.map(unknown, (run) => [`/api/runs/${run}/steps/pay/settle`, { _tag: "complete", output: canary }] as const)

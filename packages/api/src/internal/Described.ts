@@ -83,6 +83,7 @@ export const routes: Readonly<Record<string, string>> = {
   "system.heartbeat": "See that the server lives, without a look at its store",
   "system.health": "See that the server reaches its store",
   "system.workers": "List the processes that work on runs",
+  "system.reap": "Hand over the runs of dead processes",
   "system.state": "See what there is to do, and who does it",
   "system.metrics": "Read counts and durations, as Prometheus reads them",
   "audit.list": "List who has done what, the last first",

@@ -18,6 +18,7 @@ import { commandSignal } from "./Signal.ts"
 import { commandToken } from "./Token.ts"
 import { commandUpgrade } from "./Upgrade.ts"
 import { commandWorker } from "./Worker.ts"
+import { commandWorkers } from "./Workers.ts"
 
 /** The whole command. */
 export const commandFermata = Command.make("fermata").pipe(
@@ -44,6 +45,7 @@ export const commandFermata = Command.make("fermata").pipe(
     commandEvents,
     commandContracts,
     commandWorker,
+    commandWorkers,
     commandServe,
     commandToken,
     commandMcp,

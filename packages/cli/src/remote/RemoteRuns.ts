@@ -86,6 +86,15 @@ export const make = (calls: Calls): Runs["Service"] => {
         before
       ),
     show,
+    steps: (run) =>
+      pages((query) =>
+        Effect.map(ask(client.steps.list({ params: { run }, query })), ({ next, steps }) => ({
+          items: steps.map(({ problem, ...step }) =>
+            problem === undefined ? step : Object.assign(step, { error: { cause: null, message: problem } })
+          ),
+          next
+        }))
+      ),
     journal,
     artifacts,
     artifact: Effect.fnUntraced(function*(run, artifact) {
@@ -183,6 +192,8 @@ export const make = (calls: Calls): Runs["Service"] => {
         )
       ),
     census: ask(client.runs.counts()),
+    reap: ({ by: _, ...options } = {}) =>
+      Effect.map(ask(client.system.reap({ payload: options })), ({ reaped }) => reaped),
     owners: Effect.map(ask(client.system.workers()), ({ workers }) => workers.map(elsewhere))
   }
 }

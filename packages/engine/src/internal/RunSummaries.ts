@@ -35,13 +35,16 @@ export const known = ({ at, kind, name, schemas, version }: DefinitionRow): Know
   return { name, version, kind, ...(signals === undefined ? {} : { signals }), at }
 }
 
-/** A process as others see it; `now` is in ms since the epoch, by the host's clock. */
-export const ownerOf = (row: OwnerRow, now: number): Owner => {
+/** A process as others see it, with this many runs; `now` is in ms since the epoch, by the host's clock. */
+export const ownerOf = (row: OwnerRow, now: number, runs: number): Owner => {
   const { serves, ...info } = Option.getOrElse(decodeInfo(row.info), (): Record<string, unknown> => ({}))
+  const leaseMs = typeof info["leaseMs"] === "number" ? info["leaseMs"] : 0
   return {
     id: row.id,
     alive: row.expiresAt >= now,
     expiresAt: row.expiresAt,
+    lastSeenAt: row.expiresAt - leaseMs,
+    runs,
     worker: row.worker,
     info,
     serves: Option.match(decodeServes(serves), {

@@ -151,6 +151,7 @@ const ways = (filter: Omit<RunFilter, "limit">, known: Known): ReadonlyArray<Way
     value
   ])
   const narrow: ReadonlyArray<Condition> = [
+    ...filter.owner === undefined ? [] : [["runs.owner = ?", filter.owner] as const],
     ...root === undefined ? [] : [[ofRoot, WellFormed.encode(root)] as const],
     ...parent === undefined ? [] : [[`${root === undefined ? "" : "+"}parent = ?`, WellFormed.encode(parent)] as const],
     ...prefix === "" ? [] : [[ofPrefix, WellFormed.encode(prefix)] as const]

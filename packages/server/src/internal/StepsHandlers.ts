@@ -18,7 +18,7 @@ export const layer = HttpApiBuilder.group(
     const runs = yield* Runs
     return handlers.handleAll({
       list: Effect.fnUntraced(function*({ params: { run }, query: { after, limit = Pages.defaultLimit, q, status } }) {
-        const { steps } = yield* runs.show(run)
+        const steps = yield* runs.steps(run)
         const behind = yield* Pages.behind(steps, after, ({ key }) => key)
         const wanted = behind.filter((step) => isOf(step, status, q?.toLowerCase()))
         const { next, shown } = Pages.of(wanted, limit, ({ key }) => key)

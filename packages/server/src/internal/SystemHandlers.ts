@@ -7,6 +7,7 @@ import { Store } from "@fermata/engine/Store"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { Streams } from "../Streams.ts"
+import * as Acting from "./Acting.ts"
 
 /** The group `system`. */
 export const layer = HttpApiBuilder.group(
@@ -29,6 +30,9 @@ export const layer = HttpApiBuilder.group(
           Effect.andThen(Effect.map(streams.open, meters.streams)),
           Effect.andThen(EngineMetrics.text)
         ),
+      reap: Effect.fnUntraced(function*({ payload }) {
+        return { reaped: yield* runs.reap({ ...payload, by: yield* Acting.name }) }
+      }),
       state: () => Effect.all({ counts: runs.census, workers: runs.owners })
     })
   })

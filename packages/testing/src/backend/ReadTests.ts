@@ -55,6 +55,7 @@ export const readTests = (test: Test): void => {
       assert.deepStrictEqual(yield* listed({ status: ["suspended"], reason: ["signal"] }), ["waiting"])
       assert.deepStrictEqual(yield* listed({ status: ["queued"], reason: ["signal"] }), [])
       assert.deepStrictEqual(yield* listed({ workflow: "refund" }), ["refund"])
+      assert.deepStrictEqual(yield* listed({ owner: "a" }), [])
       assert.deepStrictEqual(yield* listed({ without: ["refund", "none"] }), ["timer", "done", "waiting", "top"])
       assert.deepStrictEqual(yield* listed({ without: ["refund"], root: "top" }), ["top"])
       assert.deepStrictEqual(yield* listed({ without: ["purchase"], status: ["queued"] }), ["refund"])

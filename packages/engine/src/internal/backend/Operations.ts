@@ -298,7 +298,7 @@ export interface HeartbeatOp {
  * once, `takeovers` + 1. Deletes those owners. An owner without a row (it woke up
  * after it was reaped, took a run and died) counts as ended.
  */
-export interface ReapOp {
+export interface ReapOp extends Acted {
   readonly op: "reap"
   readonly now: number
   /** When given, these owners instead, as far as their leases are still these. */

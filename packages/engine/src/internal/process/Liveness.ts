@@ -102,7 +102,20 @@ export class Liveness {
     return freed
   })
 
-  private readonly dead: Effect.Effect<ReadonlyArray<Lease>, StorageFailed> = Effect.suspend(() => {
+  /** The processes that are dead and have given no sign of life for so long (ms), with the time (ms since the epoch) of their last. */
+  readonly stale = (
+    millis: number
+  ): Effect.Effect<ReadonlyArray<Lease & { readonly lastSeenAt: number }>, StorageFailed> =>
+    Effect.map(this.dead, (owners) => {
+      const now = this.hostClock.now()
+      return owners.map(({ expiresAt, id, info }) => ({
+        id,
+        expiresAt,
+        lastSeenAt: expiresAt - this.leaseOf(infoOf({ info }))
+      })).filter(({ lastSeenAt }) => now - lastSeenAt >= millis)
+    })
+
+  private readonly dead: Effect.Effect<ReadonlyArray<OwnerRow>, StorageFailed> = Effect.suspend(() => {
     this.look()
     return Effect.map(this.backend.owners, (owners) => {
       const now = this.hostClock.now()
@@ -111,6 +124,10 @@ export class Liveness {
       return owners.filter((owner) => owner.id !== this.ownerId && this.isDead(owner, now, known.get(owner.id)))
     })
   })
+
+  private leaseOf(info: Readonly<Record<string, unknown>>): number {
+    return typeof info["leaseMs"] === "number" ? info["leaseMs"] : this.options.leaseMs
+  }
 
   private isDead(
     owner: OwnerRow,
@@ -121,7 +138,7 @@ export class Liveness {
     const info = infoOf(owner)
     const process = this.options.processOf(info)
     if (process === "gone") return true
-    const leaseMs = typeof info["leaseMs"] === "number" ? info["leaseMs"] : this.options.leaseMs
+    const leaseMs = this.leaseOf(info)
     const isFuture = expiresAt > now + Math.max(leaseMs, this.options.leaseMs)
     if (!isFuture && (expiresAt >= now || now < this.judgesFrom)) return false
     if (!isFuture && process === "unknown") return true
@@ -135,7 +152,7 @@ export class Liveness {
 const decodeInfo = Schema.decodeUnknownExit(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
 
 /** What a process says of itself; nothing, when that cannot be read. */
-const infoOf = ({ info }: OwnerRow): Readonly<Record<string, unknown>> => {
+const infoOf = ({ info }: Pick<OwnerRow, "info">): Readonly<Record<string, unknown>> => {
   const decoded = decodeInfo(info)
   return Exit.isSuccess(decoded) ? decoded.value : {}
 }

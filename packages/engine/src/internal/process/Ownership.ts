@@ -96,6 +96,9 @@ export class Ownership {
     return this.freeing(this.parts.liveness.reap)
   }
 
+  /** The processes that are dead and have given no sign of life for so long (ms). */
+  readonly stale = (millis: number) => this.parts.liveness.stale(millis)
+
   /** Says that this process lives, and frees the runs of those that do not. */
   get renew(): Effect.Effect<void, StorageFailed> {
     return this.freeing(this.parts.liveness.beat)

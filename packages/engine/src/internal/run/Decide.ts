@@ -154,6 +154,11 @@ export const end = (
         status: "failed",
         entry: { _tag: "RunFailed", cause: causeOf({ name: "ForeignWork", message: stopped!.reason }) }
       }
+    case "orphan":
+      return {
+        status: "failed",
+        entry: { _tag: "RunFailed", cause: causeOf({ name: "Orphaned", message: stopped!.reason }) }
+      }
     case "limit": {
       const message = `The run went past a limit: ${stopped!.reason}`
       return { status: "failed", entry: { _tag: "RunFailed", cause: causeOf({ name: "LimitExceeded", message }) } }

@@ -17,7 +17,7 @@ import type { Kept } from "./Kept.ts"
 export interface StopItem {
   readonly _tag: "Stop"
   readonly id: string
-  readonly kind: "cancel" | "limit" | "parent" | "foreign"
+  readonly kind: "cancel" | "limit" | "parent" | "foreign" | "orphan"
   readonly by: string
   readonly reason: string
   /** The inbox row that ordered it: taken when the stop is journaled, not before. */
