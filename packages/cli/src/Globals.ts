@@ -1,6 +1,7 @@
 /**
  * The options that every command takes.
  */
+import type { Actor } from "@fermata/engine/Actor"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
@@ -123,7 +124,7 @@ export const globals = Effect.gen(function*() {
   const db = Option.getOrUndefined(yield* Db)
   const as = Option.getOrUndefined(yield* As)
   const fromEnvironment = present(process.env["FERMATA_DB"])
-  const usually = present(process.env["FERMATA_AS"]) ?? loginName()
+  const usually = ownName()
   const config = Option.getOrUndefined(yield* Config)
   const model = Option.getOrUndefined(yield* Model)
   const leaseMs = Option.getOrUndefined(yield* Lease)
@@ -169,6 +170,9 @@ export const readerOf = (
   roles: server === undefined ? undefined : roles
 })
 
+/** Whoever acts by this command line, as the audit records it. */
+export const actor = Effect.map(As, (as): Actor => ({ who: Option.getOrElse(as, ownName), how: "command" }))
+
 /** The least that workflows and the engine log in this process. */
 export const logLevel = Effect.gen(function*() {
   const given = Option.getOrUndefined(yield* LogLevel) ?? present(process.env["FERMATA_LOG_LEVEL"]) ?? "warn"
@@ -183,6 +187,9 @@ export const logLevel = Effect.gen(function*() {
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true
 
 const present = (text: string | undefined): string | undefined => text === undefined || text === "" ? undefined : text
+
+/** Who acts where the command line does not say. */
+const ownName = (): string => present(process.env["FERMATA_AS"]) ?? loginName()
 
 const loginName = (): string => {
   try {

@@ -8,6 +8,7 @@ import { Llm } from "@fermata/contracts/Llm"
 import type { StepKinds } from "@fermata/contracts/StepKind"
 import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
 import { AccessTokens } from "@fermata/engine/AccessTokens"
+import { AuditLog } from "@fermata/engine/AuditLog"
 import type { StorageFailed } from "@fermata/engine/Backend"
 import { Bulk } from "@fermata/engine/Bulk"
 import { Chunks } from "@fermata/engine/Chunks"
@@ -96,7 +97,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     })
     const context = yield* refine(
       Layer.buildWithScope(
-        Layer.mergeAll(AccessTokens.layer, Bulk.layer, Events.layer, Runs.layer).pipe(
+        Layer.mergeAll(AccessTokens.layer, AuditLog.layer, Bulk.layer, Events.layer, Runs.layer).pipe(
           Layer.provideMerge(engine),
           Layer.provideMerge(late.layer)
         ),
@@ -220,6 +221,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       runs: Context.get(context, Runs),
       bulk: Context.get(context, Bulk),
       tokens: Context.get(context, AccessTokens),
+      audit: Context.get(context, AuditLog),
       chunks: Context.get(context, Chunks),
       get contracts() {
         return serviced.contracts

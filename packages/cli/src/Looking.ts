@@ -17,6 +17,8 @@ export const looking: ReadonlySet<string> = new Set([
   "policy ls",
   "token ls",
   "workers ls",
+  "audit ls",
+  "audit verify",
   "events ls",
   "contracts ls"
 ])

@@ -3,6 +3,7 @@
  * the exit code that the command deserves.
  */
 import { didYouMean } from "@fermata/core/Suggestion"
+import { CurrentActor } from "@fermata/engine/Actor"
 import * as Cause from "effect/Cause"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"
@@ -96,6 +97,7 @@ const PrintCompletions = GlobalFlag.Action({
 
 const command = commandFermata.pipe(
   Command.provideEffect(References.MinimumLogLevel, Globals.logLevel),
+  Command.provideEffect(CurrentActor, Globals.actor),
   Command.withGlobalFlags([...Globals.flags, PrintCompletions])
 )
 

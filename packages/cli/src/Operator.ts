@@ -8,6 +8,7 @@ import type { Stored } from "@fermata/contracts/ContractRegistry"
 import type { Contracts } from "@fermata/contracts/Contracts"
 import type { StepKinds } from "@fermata/contracts/StepKind"
 import type { AccessTokens } from "@fermata/engine/AccessTokens"
+import type { AuditLog } from "@fermata/engine/AuditLog"
 import type { Bulk } from "@fermata/engine/Bulk"
 import type { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
@@ -33,6 +34,8 @@ export interface Operator {
   readonly events: Pick<Events["Service"], "emit" | "kept" | "publish">
   /** The tokens by which a server lets callers in. */
   readonly tokens: Pick<AccessTokens["Service"], "create" | "list" | "remove">
+  /** Who did what there. */
+  readonly audit: AuditLog["Service"]
   /** What steps say while they work. */
   readonly chunks: Pick<Chunks["Service"], "follow">
   /** A contract that is known there, with the kinds of steps that it is read with; nothing where those are not here. */

@@ -166,7 +166,14 @@ const script: ReadonlyArray<Line> = [
   line("token create ada --scope read --scope approve --group finance --json", 0, ["token", "id"]),
   line("token ls --json"),
   line("token rm $token"),
-  line("token rm $token", 2)
+  line("token rm $token", 2),
+
+  // What stands there says by which way it came, so that only what both have is compared.
+  line("audit ls --who nobody"),
+  line("audit ls --who nobody --json"),
+  line("audit ls --run nowhere", 2),
+  line(`audit verify --json --head ${"f".repeat(64)} --limit`, 2),
+  line("audit verify --head x", 2)
 ]
 
 /** JSON says the same in whatever order its fields stand. */

@@ -16,6 +16,7 @@ import {
 import * as Problem from "@fermata/api/Problem"
 import * as JsonText from "@fermata/core/JsonText"
 import { isFinal } from "@fermata/core/RunStatus"
+import { CurrentActor } from "@fermata/engine/Actor"
 import { Runs } from "@fermata/engine/Runs"
 import * as Cause from "effect/Cause"
 import { WebCrypto } from "effect/crypto/WebCrypto"
@@ -73,7 +74,7 @@ export const http = ({ agent, maxBody = defaultMaxBody, wait = "55 seconds" }: O
     // No name and key read like those of another caller.
     const id = key === null ? (yield* WebCrypto).randomUUID() : JSON.stringify([caller, key])
     const runs = yield* Runs
-    const run = yield* agent.start(prompt, { id })
+    const run = yield* Effect.provideService(agent.start(prompt, { id }), CurrentActor, { who: caller, how: "http" })
     const isHeld = !prefersAsync(request)
     const seen = yield* runs.follow(run).pipe(
       Stream.map(({ view }) => view),

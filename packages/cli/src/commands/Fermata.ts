@@ -4,6 +4,7 @@ import { commandApprovals } from "./Approvals.ts"
 import { commandApprovalsApprove } from "./approvals/Approve.ts"
 import { commandApprovalsDeny } from "./approvals/Deny.ts"
 import { commandBackup } from "./Backup.ts"
+import { commandAudit } from "./Audit.ts"
 import { commandContracts } from "./Contracts.ts"
 import { commandDoctor } from "./Doctor.ts"
 import { commandEmit } from "./Emit.ts"
@@ -48,6 +49,7 @@ export const commandFermata = Command.make("fermata").pipe(
     commandWorkers,
     commandServe,
     commandToken,
+    commandAudit,
     commandMcp,
     commandReplay,
     commandUpgrade,

@@ -4,6 +4,7 @@
  */
 import type { OpenApproval } from "@fermata/core/Question"
 import { asides } from "@fermata/core/QuestionText"
+import { CurrentActor } from "@fermata/engine/Actor"
 import { Server } from "@modelcontextprotocol/sdk/server/index.js"
 import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js"
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
@@ -91,7 +92,8 @@ export const connect = (shared: Shared, transport: Transport): Effect.Effect<voi
       }
       const call = tool.call(params.arguments ?? {}, callerOf(server, by, extra, () => least)).pipe(
         Effect.map(given),
-        Effect.catchTag("CommandFailed", (failure) => Effect.succeed(refusal(failure)))
+        Effect.catchTag("CommandFailed", (failure) => Effect.succeed(refusal(failure))),
+        Effect.provideService(CurrentActor, { who: by, how: "mcp" })
       )
       return run(call, { signal: extra.signal })
     })

@@ -106,6 +106,26 @@ export const open = (
           ),
         remove: (token) => ask(client.access.removeToken({ params: { token } }))
       },
+      audit: {
+        list: ({ action, before, limit = 50, run, since, who } = {}) => {
+          const wanted = {
+            ...(action === undefined ? {} : { action }),
+            ...(run === undefined ? {} : { run }),
+            ...(since === undefined ? {} : { since }),
+            ...(who === undefined ? {} : { who })
+          }
+          return Calls.pages(
+            (query) =>
+              Effect.map(
+                ask(client.audit.list({ query: { ...query, ...wanted } })),
+                ({ lines, next }) => ({ items: lines, next })
+              ),
+            limit,
+            before === undefined ? undefined : String(before)
+          )
+        },
+        verify: ({ head } = {}) => ask(client.audit.verify({ query: head === undefined ? {} : { head } }))
+      },
       chunks: {
         follow: (run, after) => RemoteStreams.said(calls, run, after)
       },

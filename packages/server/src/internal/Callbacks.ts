@@ -1,5 +1,6 @@
 /** `POST /callbacks`: where a service that does tasks elsewhere says what became of them. */
 import { handleCallback } from "@fermata/contracts/RemoteTasks"
+import { CurrentActor } from "@fermata/engine/Actor"
 import { Events } from "@fermata/engine/Events"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -19,7 +20,10 @@ export const layer = (
         // What stands before all routes has read the body.
         const body = method === "GET" || method === "HEAD" ? null : yield* Effect.orDie(request.text)
         const asked = new Request("http://localhost/callbacks", { method, headers: { ...headers }, body })
-        const answered = yield* handleCallback(asked, { secret }).pipe(Effect.provideService(Events, events))
+        const answered = yield* handleCallback(asked, { secret }).pipe(
+          Effect.provideService(Events, events),
+          Effect.provideService(CurrentActor, { who: "callbacks", how: "http" })
+        )
         return HttpServerResponse.fromWeb(answered)
       }))
   }))
