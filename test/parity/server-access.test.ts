@@ -7,6 +7,7 @@ import { Chunks } from "@fermata/engine/Chunks"
 import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
 import * as Signal from "@fermata/engine/Signal"
+import { Store } from "@fermata/engine/Store"
 import * as Server from "@fermata/server/Server"
 import * as ServerAccess from "@fermata/server/ServerAccess"
 import { TestHost } from "@fermata/testing/TestHost"
@@ -63,6 +64,38 @@ const server = Effect.gen(function*() {
 })
 
 describe("access", () => {
+  it.effect("N-54: who did what is in a chain of lines, and an altered one is detected", () =>
+    Effect.gen(function*() {
+      const ask = yield* server
+      const tokens = yield* AccessTokens
+      const made = yield* tokens.create({ name: "ada", scopes: ["operate", "admin"], by: "root" })
+      const token = Redacted.value(made.text)
+      const { body: { runId } } = yield* ask("POST /api/runs", {
+        token,
+        json: { workflow: "order", input: { id: "7" } }
+      })
+      yield* ask(`POST /api/runs/${String(runId)}/cancel`, { token, json: { reason: "wrong" } })
+      const { body } = yield* ask(`GET /api/audit?run=${String(runId)}`, { token })
+      const lines = body["lines"] as ReadonlyArray<
+        { readonly action: string; readonly who: string; readonly how: string }
+      >
+      assert.deepStrictEqual(lines.map(({ action, how, who }) => [who, how, action]), [
+        ["ada", `http:${made.token.id}`, "run.cancel"],
+        ["ada", `http:${made.token.id}`, "run.start"]
+      ])
+      assert.strictEqual((yield* ask("GET /api/audit/verify", { token })).body["intact"], true)
+      const { backend } = yield* Store
+      // The memory store gives its own rows, so whoever has them can alter them.
+      const [, second] = yield* backend.auditChain(0, 10)
+      Object.assign(second!, { who: "eve" })
+      const found = (yield* ask("GET /api/audit/verify", { token })).body
+      assert.deepStrictEqual([found["intact"], found["fault"]], [false, {
+        n: 2,
+        kind: "altered",
+        problem: "line 2 was altered: its hash is of other words"
+      }])
+    }).pipe(Effect.scoped, Effect.provide(app)))
+
   it.effect("N-31: a call without a token gets 401 and does nothing; one with a token is recorded as its person's, and may not say whose it is", () =>
     Effect.gen(function*() {
       const ask = yield* server

@@ -172,7 +172,6 @@ const script: ReadonlyArray<Line> = [
   line("audit ls --who nobody"),
   line("audit ls --who nobody --json"),
   line("audit ls --run nowhere", 2),
-  line(`audit verify --json --head ${"f".repeat(64)} --limit`, 2),
   line("audit verify --head x", 2)
 ]
 

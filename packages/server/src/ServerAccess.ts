@@ -2,7 +2,7 @@
 import { Access, Caller, RequiredScope, type Requirement, type Scope, scopes } from "@fermata/api/Access"
 import { Forbidden, Unauthorized } from "@fermata/api/ApiErrors"
 import { AccessTokens } from "@fermata/engine/AccessTokens"
-import type { HostClock } from "@fermata/engine/HostClock"
+import { HostClock } from "@fermata/engine/HostClock"
 import type { Store } from "@fermata/engine/Store"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -10,6 +10,7 @@ import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
 import * as Callers from "./internal/Callers.ts"
 import * as ProblemResponse from "./internal/ProblemResponse.ts"
+import * as Refusals from "./internal/Refusals.ts"
 
 /**
  * Lets in whoever reaches the server, as this person, with every scope: for a
@@ -33,7 +34,9 @@ export const layerTokens = (
 ): Layer.Layer<Access, never, HostClock | Store> =>
   Layer.effect(
     Access,
-    Effect.map(AccessTokens, (tokens) => {
+    Effect.gen(function*() {
+      const tokens = yield* AccessTokens
+      const count = Refusals.make(yield* HostClock)
       const callerOf = Effect.fnUntraced(function*(request: HttpServerRequest, required: Requirement | undefined) {
         if (required === "anyone") return Callers.nobody
         const shown = Callers.shown(request)
@@ -47,15 +50,17 @@ export const layerTokens = (
         }
         return yield* Callers.ofToken(tokens, shown)
       })
+      const refuse = (refusal: Forbidden | Unauthorized) =>
+        Effect.flatMap(HttpServerRequest, (request) => Effect.as(count(request, refusal), ProblemResponse.of(refusal)))
       return Access.of((route, { endpoint, group }) =>
         Effect.gen(function*() {
           const required = Context.get(Context.merge(group.annotations, endpoint.annotations), RequiredScope)
           const caller = yield* callerOf(yield* HttpServerRequest, required)
           const lack = lackOf(caller.scopes, required)
-          if (lack !== undefined) return ProblemResponse.of(lack)
+          if (lack !== undefined) return yield* refuse(lack)
           return yield* Effect.provideService(route, Caller, caller)
         }).pipe(
-          Effect.catchIf((error) => error instanceof Unauthorized, (error) => Effect.succeed(ProblemResponse.of(error)))
+          Effect.catchIf((error) => error instanceof Unauthorized, (error) => refuse(error))
         )
       )
     })

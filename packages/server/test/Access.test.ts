@@ -6,8 +6,9 @@ import { Chunks } from "@fermata/engine/Chunks"
 import { Feed } from "@fermata/engine/Feed"
 import { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
+import { Store } from "@fermata/engine/Store"
 import { TestHost } from "@fermata/testing/TestHost"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Logger, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as ServerAccess from "../src/ServerAccess.ts"
 import type { ServerOptions } from "../src/ServerOptions.ts"
@@ -84,6 +85,35 @@ describe("routes and their scopes", () => {
       }
       assert.isAbove(tried, 60)
     }).pipe(Effect.provide(strict)))
+})
+
+describe("requests that are refused for who sends them", () => {
+  it.effect("are told to the log once a minute, with how many there were, and leave no line in the audit", () => {
+    const told: Array<string> = []
+    const logger = Logger.make(({ message }) => void told.push(String(message)))
+    return Effect.gen(function*() {
+      const { ask } = yield* Served
+      const host = yield* TestHost
+      const text = yield* token(["read"])
+      const { backend } = yield* Store
+      const before = (yield* backend.auditChain(0, 100)).length
+      const refused = Effect.andThen(ask("GET /api/runs"), ask("GET /api/tokens", bearer(text)))
+      yield* refused
+      assert.deepStrictEqual(told, [
+        "a request was refused, GET /api/runs: This server asks for a token, as Authorization: Bearer …"
+      ])
+      for (let index = 0; index < 20; index++) yield* refused
+      assert.lengthOf(told, 1)
+      yield* host.adjustHost(60_000)
+      yield* ask("GET /api/tokens", bearer(text))
+      assert.strictEqual(
+        told[1],
+        "42 requests were refused in the last while, the last of them GET /api/tokens: This takes the scope admin, and the token has read"
+      )
+      assert.notInclude(told.join(), text)
+      assert.lengthOf(yield* backend.auditChain(0, 100), before)
+    }).pipe(Effect.provide(strict), Effect.provide(Logger.layer([logger])))
+  })
 })
 
 describe("tokens", () => {

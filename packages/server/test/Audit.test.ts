@@ -151,7 +151,8 @@ const acts: Readonly<Record<string, Doing>> = {
     "run.settle",
     Effect.map(unknown, (run) => [`/api/runs/${run}/steps/pay/settle`, { _tag: "complete", output: canary }] as const)
   ),
-  "approvals.answer": run("approval.answer", "", undefined, "asks"),
+  "approvals.answer": run("approval.answer", "answers", { decision: "approve", note: canary }, "asks"),
+  "approvals.delegate": run("approval.delegate", "delegations", { to: "carol", note: canary }, "asks"),
   "signals.send": run("run.signal", "signals/go", { payload: canary }),
   "events.emit": plain("event.emit", "/api/events", { name: "order.placed", payload: { id: canary } }),
   "contracts.add": plain("contract.add", "/api/contracts", {
@@ -192,13 +193,12 @@ const writes = routes.filter(({ method }) => method !== "GET")
 const prepared = Effect.fnUntraced(
   function*({ method, name }: Route, who: { readonly headers: Record<string, string> }) {
     const { ask } = yield* Served
-    const [path, json, rest] = yield* acts[name]!.asks
-    const [target, body] = name === "approvals.answer"
-      ? [`/api/approvals/${encodeURIComponent(`${path.split("/")[3]}/ship`)}/answers`, {
-        decision: "approve",
-        note: canary
-      }]
-      : [path, json]
+    const [path, body, rest] = yield* acts[name]!.asks
+    // A question is named by its run and its key.
+    const [, , , id, verb] = path.split("/")
+    const target = name.startsWith("approvals.")
+      ? `/api/approvals/${encodeURIComponent(`${id}/ship`)}/${verb}`
+      : path
     return (key?: string, other?: unknown, as: { readonly headers: Record<string, string> } = who) =>
       ask(`${method} ${target}`, {
         ...(body === undefined && other === undefined ? {} : { json: other ?? body }),

@@ -43,18 +43,6 @@ export const labels = (description: string) =>
     Flag.optional
   )
 
-/** An option with a day or a time, in ms since the epoch. */
-export const time = (name: string, description: string) =>
-  Flag.String(name).pipe(
-    Flag.withMetavar("TIME"),
-    Flag.withDescription(`${description}, as 2026-01-31T12:00Z`),
-    Flag.filterMap(
-      (text) => Option.filter(Option.some(Date.parse(text)), Number.isFinite),
-      (text) => `expected a day or a time, as 2026-01-31 or 2026-01-31T12:00Z, found ${text}`
-    ),
-    Flag.optional
-  )
-
 /** How many entries a list shows. */
 export const limit = Flag.Int("limit").pipe(
   Flag.withMetavar("N"),
