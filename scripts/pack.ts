@@ -106,6 +106,7 @@ const networked = [
   /^@anthropic-ai\/sdk($|\/)/,
   /^@modelcontextprotocol\/sdk\//,
   /^@effect\/platform-node\//,
+  /^@fermata\/api\//,
   /^@fermata\/server\//
 ]
 
