@@ -31,6 +31,7 @@ describe("command lines that only look", () => {
       "emit",
       "agent run",
       "agent ls",
+      "agent status",
       "agent raise",
       "worker",
       "workers reap",

@@ -135,6 +135,9 @@ const script: ReadonlyArray<Line> = [
   line("policy rm $rule", 2),
   line("agent ls"),
   line("agent ls --json"),
+  line("agent status $typed"),
+  line("agent status $typed --json"),
+  line("agent status ffffffffffff", 2),
   line("agent raise typist 500tokens --note 'a large release' --json"),
   line("agent raise typist 2.50", 2),
   line("agent raise nobody 500tokens", 2),
@@ -208,6 +211,7 @@ const normalised = (text: string, { folder, ids }: Known, at: string): string =>
     .replaceAll(/"owner":"[^"]*"/g, "\"owner\":\"<owner>\"")
     .replaceAll(/,"usedAt":\d+/g, "")
     .replaceAll(/"activeMs":\d+/g, "\"activeMs\":<n>")
+    .replaceAll(/"durationMs":\d+/g, "\"durationMs\":<n>")
     // Who works on a run is another process at a server, always.
     .replaceAll(/"(executed|epoch|entries)":\d+/g, "\"$1\":<n>")
     .replaceAll(/"([a-z]+):\w{8,}:\d+"/g, "\"$1:<n>\"")
