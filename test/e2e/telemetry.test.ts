@@ -61,4 +61,41 @@ describe("telemetry", () => {
     assert.isTrue(told.bodies.every(({ headers }) => headers["x-key"] === "of ours"))
     assert.isFalse(told.bodies.some(({ text }) => text.includes(canary) || text.includes("private words")))
   })
+
+  it("N-52: a collector that is down or silent neither fails a run nor loses its trace, which is told once it is there again", async () => {
+    const project = new Project()
+    const told = await collector()
+    const options = { cwd: folder, env: environment(told) }
+    const runs: Array<string> = []
+    for (const [id, answer] of [["1", 503], ["2", "silence"]] as const) {
+      told.answer = answer
+      const run = await project.start(["run", "Leg", "--input", JSON.stringify({ id }), "--json"], options).ended
+      assert.strictEqual(run.code, 0, run.stderr)
+      runs.push(run.json.runId)
+    }
+    assert.isEmpty(told.bodies)
+    told.answer = 200
+    const worker = await project.start(["worker", "--until-idle"], options).ended
+    assert.strictEqual(worker.code, 0, worker.stderr)
+    for (const runId of runs) {
+      const spans = told.spans().filter(({ traceId }) => traceId === runId)
+      assertWhole(spans)
+      assert.deepStrictEqual(spans.map(({ name }) => name), ["wake 1", "invoke_workflow Leg"])
+    }
+  })
+
+  it("N-52: a process of which nobody wants to be told tells nobody, and says what cannot be", async () => {
+    const project = new Project()
+    const told = await collector()
+    const run = (env: Readonly<Record<string, string>>) =>
+      project.start(["run", "Leg", "--input", "{\"id\":\"1\"}", "--json"], {
+        cwd: folder,
+        env: { ...environment(told), ...env }
+      }).ended
+    assert.strictEqual((await run({ OTEL_SDK_DISABLED: "true" })).code, 0)
+    assert.isEmpty(told.bodies)
+    const wrong = await run({ OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" })
+    assert.notStrictEqual(wrong.code, 0)
+    assert.include(wrong.stderr, "OTEL_EXPORTER_OTLP_PROTOCOL")
+  })
 })

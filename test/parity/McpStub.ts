@@ -67,6 +67,8 @@ export class McpStub {
   /** Answers by JSON instead of a stream. */
   json = false
   readonly calls: Array<string> = []
+  /** The `traceparent` of each call. */
+  readonly traceparents: Array<unknown> = []
   /** How often it was asked which tools it has. */
   lists = 0
   readonly seen: Array<Seen> = []
@@ -102,6 +104,7 @@ export class McpStub {
       CallToolRequestSchema,
       ({ params: { _meta, arguments: args = {}, name } }, { sendNotification: say, sendRequest, signal }) => {
         this.calls.push(name)
+        this.traceparents.push(_meta?.["traceparent"])
         const ask = (request: ServerRequest) => sendRequest(request, ResultSchema, { timeout: 2 ** 31 - 1 })
         const progressToken = _meta?.progressToken ?? ""
         return this.tools[name]!.handle(args, { server, signal, ask, say, progressToken })

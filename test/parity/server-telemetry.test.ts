@@ -1,6 +1,6 @@
 /** N-52: what traces and metrics say, of agents, of workflows and of servers. */
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, AgentTool } from "@fermata/agent"
+import { Agent, AgentTool, McpServers, Policy } from "@fermata/agent"
 import { Contracts } from "@fermata/contracts/Contracts"
 import { Llm } from "@fermata/contracts/Llm"
 import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
@@ -17,10 +17,11 @@ import * as Step from "@fermata/engine/Step"
 import * as Server from "@fermata/server/Server"
 import * as ServerAccess from "@fermata/server/ServerAccess"
 import { TestHost } from "@fermata/testing/TestHost"
-import { Context, Effect, Layer, Metric, Schema } from "effect"
+import { Context, Effect, Layer, Metric, Option, Schema, Tracer } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { Workflow } from "effect/workflow"
 import { answer, call, calls, inTurn, world } from "./AgentWorld.ts"
+import { McpStub, text } from "./McpStub.ts"
 
 /** Spans as they come, and the layer that brings them. */
 const spying = (options: Partial<RunTraces.Options> = {}) => {
@@ -132,6 +133,45 @@ describe("traces of agents", () => {
       assert.strictEqual(sum("fermata_tool_calls_total", { tool: "Read", outcome: "completed" }), 1)
       assert.strictEqual(sum("fermata_run_ends_total", { workflow: "reader", status: "completed" }), 1)
     }).pipe(Effect.provide(world(script, Layer.merge(readerLayer, EngineMetrics.layer))), Effect.provide(fresh)))
+})
+
+/** A tracer that keeps the spans that code makes. */
+const tracing = () => {
+  const made: Array<Tracer.NativeSpan> = []
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      made.push(span)
+      return span
+    }
+  })
+  return { made, layer: Layer.succeed(Tracer.Tracer, tracer) }
+}
+
+describe("traces of MCP", () => {
+  it.effect("N-52: a call of an MCP server is a span below that of its tool, and its server is told of it", () => {
+    const stub = new McpStub()
+    stub.tools = { look: { handle: () => text("seen") } }
+    const agent = Agent.make("clerk", { instructions: "Do it.", model: "m", mcp: ["s"], policy: Policy.open })
+    const agentLayer = Layer.provide(agent.layer, McpServers.layer({ s: stub.inMemory() }))
+    const { layer, spans } = spying()
+    const { layer: tracer, made } = tracing()
+    return Effect.gen(function*() {
+      yield* agent.run("go")
+      yield* (yield* TestHost).adjustHost(2_000)
+      const tool = spans.find(({ name }) => name === "execute_tool mcp__s__look")!
+      const called = made.find(({ name }) => name === "tools/call look")
+      assert.strictEqual(called!.kind, "client")
+      assert.strictEqual(called!.traceId, tool.traceId)
+      assert.strictEqual(Option.getOrThrow(called!.parent).spanId, tool.spanId)
+      assert.deepStrictEqual(stub.traceparents, [TraceIds.traceparent(called!)])
+    }).pipe(
+      Effect.provide(
+        world(inTurn(calls(call("c1", "mcp__s__look", {})), answer("done")), Layer.merge(agentLayer, layer))
+      ),
+      Effect.provide(tracer)
+    )
+  })
 })
 
 const Go = Signal.make("go")

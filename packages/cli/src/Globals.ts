@@ -31,6 +31,10 @@ const logLevels = { debug: "Debug", info: "Info", warn: "Warn", error: "Error", 
 
 const expectedLevel = "expected debug, info, warn, error or none"
 
+const isLogFormat = (text: string): text is "text" | "json" => text === "text" || text === "json"
+
+const expectedFormat = "expected text or json"
+
 const Db = textOption("db", "FILE", "The database with the runs; default .fermata/fermata.db, or FERMATA_DB")
 
 const Server = textOption(
@@ -79,8 +83,19 @@ const LogLevel = GlobalFlag.Setting("log-level")({
   )
 })
 
+const LogFormat = GlobalFlag.Setting("log-format")({
+  flag: Flag.String("log-format").pipe(
+    Flag.withMetavar("FORMAT"),
+    Flag.withDescription(
+      "How stderr is written: text, or json for a line of JSON each; default text, or FERMATA_LOG_FORMAT"
+    ),
+    Flag.filter(isLogFormat, () => expectedFormat),
+    Flag.optional
+  )
+})
+
 /** The global options as flags, for the root command. */
-export const flags = [Db, Server, TokenFile, Config, Json, As, Model, Lease, LogLevel] as const
+export const flags = [Db, Server, TokenFile, Config, Json, As, Model, Lease, LogLevel, LogFormat] as const
 
 /** The same, as the options of a single command. */
 export const asOptions = {
@@ -92,7 +107,8 @@ export const asOptions = {
   as: As.flag,
   model: Model.flag,
   lease: Lease.flag,
-  logLevel: LogLevel.flag
+  logLevel: LogLevel.flag,
+  logFormat: LogFormat.flag
 }
 
 /** The options that every command takes, as given. */
@@ -178,6 +194,13 @@ export const logLevel = Effect.gen(function*() {
   const given = Option.getOrUndefined(yield* LogLevel) ?? present(process.env["FERMATA_LOG_LEVEL"]) ?? "warn"
   if (Object.hasOwn(logLevels, given)) return logLevels[given as keyof typeof logLevels]
   return yield* refused("InvalidValue", `FERMATA_LOG_LEVEL is ${JSON.stringify(given)}: ${expectedLevel}`)
+})
+
+/** How this process writes to stderr. */
+export const logFormat = Effect.gen(function*() {
+  const given = Option.getOrUndefined(yield* LogFormat) ?? present(process.env["FERMATA_LOG_FORMAT"]) ?? "text"
+  if (isLogFormat(given)) return given
+  return yield* refused("InvalidValue", `FERMATA_LOG_FORMAT is ${JSON.stringify(given)}: ${expectedFormat}`)
 })
 
 // ----------------------------------------------------------------------------

@@ -32,7 +32,8 @@ export const valued: ReadonlySet<string> = new Set([
   "--as",
   "--model",
   "--lease",
-  "--log-level"
+  "--log-level",
+  "--log-format"
 ])
 
 const asksForHelp = /^(--help|-h|--version|-v|--completions(=.*)?)$/

@@ -4,6 +4,7 @@
  */
 import { didYouMean } from "@fermata/core/Suggestion"
 import { CurrentActor } from "@fermata/engine/Actor"
+import * as LogLine from "@fermata/engine/LogLine"
 import * as Cause from "effect/Cause"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"
@@ -28,7 +29,7 @@ import { debugging, linesOfError } from "./ErrorChain.ts"
 import * as Globals from "./Globals.ts"
 import * as CommandLine from "./internal/CommandLine.ts"
 import * as ParserServices from "./internal/ParserServices.ts"
-import { document, err, noteBlock, noteNow, write } from "./Output.ts"
+import { document, err, isLogJson, log, noteBlock, noteNow, write, writeLog } from "./Output.ts"
 import { shown } from "./Shown.ts"
 import { sideOf, Typed } from "./Sides.ts"
 
@@ -72,8 +73,9 @@ const guardStreams = (): void => {
 }
 
 /** What a command line does, up to the exit code, which it leaves with the process. */
-export const program = (args: ReadonlyArray<string>, version: string): Effect.Effect<void> =>
-  args[0] === "--complete" ?
+export const program = (args: ReadonlyArray<string>, version: string): Effect.Effect<void> => {
+  writeLog("text")
+  return args[0] === "--complete" ?
     complete(args.slice(1)) :
     Command.runWith(command, { version, renderErrors: true })(args).pipe(
       Effect.provide(ParserServices.layer),
@@ -85,6 +87,7 @@ export const program = (args: ReadonlyArray<string>, version: string): Effect.Ef
         Logger.layer([logger])
       ))
     )
+}
 
 const PrintCompletions = GlobalFlag.Action({
   flag: Flag.ChoiceWithValue("completions", [["bash", "bash"], ["zsh", "zsh"], ["fish", "fish"], ["sh", "bash"]]).pipe(
@@ -96,8 +99,11 @@ const PrintCompletions = GlobalFlag.Action({
 })
 
 const command = commandFermata.pipe(
-  Command.provideEffect(References.MinimumLogLevel, Globals.logLevel),
   Command.provideEffect(CurrentActor, Globals.actor),
+  Command.provideEffect(
+    References.MinimumLogLevel,
+    Effect.tap(Globals.logLevel, Effect.map(Globals.logFormat, writeLog))
+  ),
   Command.withGlobalFlags([...Globals.flags, PrintCompletions])
 )
 
@@ -170,7 +176,9 @@ const noSuchCommand = ({ command: { subcommands }, path }: CommandLine.Place, na
   })
 }
 
-const logger = Logger.make(({ cause, logLevel, message }) => {
+const logger = Logger.make((options) => {
+  if (isLogJson()) return log(LogLine.json.log(options))
+  const { cause, logLevel, message } = options
   const text = (Array.isArray(message) ? message : [message]).map((part) =>
     typeof part === "string" ? part : JSON.stringify(part)
   ).join(" ")

@@ -4,8 +4,13 @@
  * Every line for people goes through here, and whatever it holds but the
  * command's own colours is shown escaped, so that no data forges a line.
  */
+import * as LogLine from "@fermata/engine/LogLine"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { stripVTControlCharacters } from "node:util"
 import { shown, shownJson } from "./Shown.ts"
+
+let format: "text" | "json" = "text"
 
 /** Writes text of the command's own, such as its help, or bytes to stdout as they are, and goes on when the reader keeps up. */
 export const write = (text: string | Uint8Array): Effect.Effect<void> =>
@@ -39,7 +44,21 @@ const json = (value: unknown, indent?: number): Effect.Effect<void> => {
 export const note = (text: string): Effect.Effect<void> => Effect.sync(() => noteNow(text))
 
 /** `note`, outside of an effect. */
-export const noteNow = (text: string): void => void process.stderr.write(`${lineOf(text)}\n`)
+export const noteNow = (text: string): void =>
+  format === "json"
+    ? log(LogLine.lineOf(Effect.runSync(Clock.currentTimeMillis), "info", stripVTControlCharacters(lineOf(text))))
+    : void process.stderr.write(`${lineOf(text)}\n`)
+
+/** How stderr is written from now on: for people, or as a line of JSON each. */
+export const writeLog = (as: "text" | "json"): void => {
+  format = as
+}
+
+/** Whether stderr is written as lines of JSON. */
+export const isLogJson = (): boolean => format === "json"
+
+/** Writes a line of JSON to stderr. */
+export const log = (text: string): void => void process.stderr.write(`${text}\n`)
 
 /** Writes text of several lines to stderr; all but the first are marked as its parts. */
 export const noteBlock = (text: string): void => {

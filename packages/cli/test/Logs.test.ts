@@ -43,6 +43,33 @@ describe("what is logged", () => {
     assert.strictEqual((await project.fermata("runs", "ls", "--json")).code, 2, "there is no database")
   })
 
+  it("N-52: is a line of JSON each with --log-format json, with the run, the step and the trace, and what is told besides too", async () => {
+    const run = await new Project().type([...typed, "--log-format", "json", "--log-level", "info"])
+    assert.strictEqual(run.code, 0, run.stderr)
+    const lines = run.stderr.trimEnd().split("\n").map((line) => JSON.parse(line) as Readonly<Record<string, string>>)
+    for (const { level, message, time } of lines) {
+      assert.isString(message)
+      assert.include(["info", "warn", "error"], level)
+      assert.isNotNaN(Date.parse(time!))
+    }
+    const odd = lines.find(({ message }) => message === "it looks odd")!
+    assert.deepInclude(odd, { level: "warn", workflow: "looker" })
+    assert.match(odd["run"]!, /^[0-9a-f]{32}$/)
+    assert.strictEqual(odd["traceId"], odd["run"])
+    assert.isString(odd["step"])
+    assert.include(run.stdout, "I have seen it.")
+  })
+
+  it("N-52: is refused in a format that there is not", async () => {
+    const project = new Project()
+    const option = await project.type([...typed, "--log-format", "xml"])
+    assert.strictEqual(option.code, 2)
+    assert.include(option.stderr, "--log-format cannot be \"xml\": expected text or json")
+    const variable = await project.type(typed, { env: { FERMATA_LOG_FORMAT: "xml" } })
+    assert.strictEqual(variable.code, 2)
+    assert.include(variable.stderr, "FERMATA_LOG_FORMAT is \"xml\": expected text or json")
+  })
+
   it("M-26: is told of in every help", async () => {
     const { stdout } = await new Project().fermata("agent", "run", "--help")
     assert.match(stdout, /--log-level.*default warn, or FERMATA_LOG_LEVEL/)

@@ -175,6 +175,18 @@ describe("N-63: a call of a workflow", () => {
       assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "-32602: There is no tool Gret")
     }))
 
+  it.live("N-52: a run that a client starts with a traceparent is linked to the span of the client", () =>
+    Effect.gen(function*() {
+      const shared = yield* server("ada")
+      const { client } = yield* connect(shared)
+      const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+      const called = yield* Effect.promise(() =>
+        client.callTool({ name: "Greet", arguments: { name: "Traced" }, _meta: { traceparent } })
+      )
+      const { runId } = called.structuredContent as { readonly runId: string }
+      assert.deepInclude((yield* shared.host.store.journal(runId, 0, 1))[0], { caller: traceparent })
+    }))
+
   it.live("a secret is told to nobody, whether it is in what comes out, in the journal or in a line", () =>
     Effect.gen(function*() {
       const canary = "canary-4eC39HqLyjWDarjt"

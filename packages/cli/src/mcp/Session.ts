@@ -5,6 +5,7 @@
 import type { OpenApproval } from "@fermata/core/Question"
 import { asides } from "@fermata/core/QuestionText"
 import { CurrentActor } from "@fermata/engine/Actor"
+import * as CallerSpan from "@fermata/engine/CallerSpan"
 import { Server } from "@modelcontextprotocol/sdk/server/index.js"
 import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js"
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
@@ -26,6 +27,7 @@ import {
   SubscribeRequestSchema,
   UnsubscribeRequestSchema
 } from "@modelcontextprotocol/sdk/types.js"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -34,6 +36,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import type { CommandFailed } from "../CommandFailed.ts"
 import type { Host } from "../Host.ts"
 import type { Changes } from "./Changes.ts"
@@ -93,7 +96,17 @@ export const connect = (shared: Shared, transport: Transport): Effect.Effect<voi
       const call = tool.call(params.arguments ?? {}, callerOf(server, by, extra, () => least)).pipe(
         Effect.map(given),
         Effect.catchTag("CommandFailed", (failure) => Effect.succeed(refusal(failure))),
-        Effect.provideService(CurrentActor, { who: by, how: "mcp" })
+        Effect.provideService(CurrentActor, { who: by, how: "mcp" }),
+        Effect.withSpan(`tools/call ${params.name}`, {
+          kind: "server",
+          attributes: {
+            "mcp.method.name": "tools/call",
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": params.name
+          }
+        }),
+        CallerSpan.within(params._meta?.["traceparent"]),
+        Effect.provideService(Tracer.Tracer, Context.get(host.context, Tracer.Tracer))
       )
       return run(call, { signal: extra.signal })
     })

@@ -5,7 +5,7 @@
 import { BadRequest, Forbidden, UnsupportedMediaType } from "@fermata/api/ApiErrors"
 import { routeAt } from "@fermata/api/RouteTable"
 import * as JsonText from "@fermata/core/JsonText"
-import * as TraceIds from "@fermata/core/TraceIds"
+import * as CallerSpan from "@fermata/engine/CallerSpan"
 import * as EngineMetrics from "@fermata/engine/EngineMetrics"
 import * as ByteSize from "effect/ByteSize"
 import * as Cause from "effect/Cause"
@@ -83,10 +83,7 @@ const measured = (tell: Tell) =>
 /** Where no tracer makes a span for the request, what it starts is linked to that of its caller. */
 const asked = <A, E, R>({ headers }: HttpServerRequest, route: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Tracer.Tracer, (tracer) => {
-    const caller = tracer === Tracer.nativeTracer ? TraceIds.ofTraceparent(headers["traceparent"] ?? "") : undefined
-    return caller === undefined
-      ? route
-      : Effect.provideService(route, Tracer.ParentSpan, Tracer.externalSpan({ ...caller, sampled: true }))
+    return tracer === Tracer.nativeTracer ? CallerSpan.within(headers["traceparent"])(route) : route
   }) as Effect.Effect<A, E, R>
 
 type Tell = Effect.Success<typeof EngineMetrics.meters>["request"]

@@ -3,6 +3,7 @@
  * with one, and ends with what comes of it, or with what the server asks in it:
  * then the call stays open in this process until another step gives the answer.
  */
+import * as CallerSpan from "@fermata/engine/CallerSpan"
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -123,14 +124,17 @@ export class Calls {
     const { client, line: { transport }, types } = live
     return this.ground.asking(
       live,
-      Effect.suspend(() => {
+      Effect.flatMap(CallerSpan.current, (traceparent) => {
         const call = new OpenCall(key, answered)
         call.resumption = resume
         call.tell = onHeard
         live.calls.add(call)
         live.sending = call
         call.follow(client.request(
-          { method: "tools/call", params: { name: tool, arguments: params } },
+          {
+            method: "tools/call",
+            params: { name: tool, arguments: params, ...(traceparent === undefined ? {} : { _meta: { traceparent } }) }
+          },
           types.CallToolResultSchema,
           {
             ...patient,
@@ -157,7 +161,15 @@ export class Calls {
         ))
         return this.nextOf(live, call)
       })
-    )
+    ).pipe(Effect.withSpan(`tools/call ${tool}`, {
+      kind: "client",
+      attributes: {
+        "mcp.method.name": "tools/call",
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": tool,
+        "mcp.resumed": resume !== undefined
+      }
+    }))
   }
 
   /** What comes next of a call. One that asks stays open; of one that nobody waits for, the server is told so. */
