@@ -5,7 +5,6 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { RequiredScope } from "./Access.ts"
-import { DoneOnce } from "./Idempotency.ts"
 import * as Paging from "./Paging.ts"
 import * as Problem from "./Problem.ts"
 
@@ -36,7 +35,7 @@ export const EmitBody = Schema.Struct({
   name: Schema.String,
   /** What it says; `{}` when absent. */
   payload: optional(Schema.Unknown),
-  /** Events of one id are one event; the header `Idempotency-Key` is one too. */
+  /** Events of one id are one event. */
   id: optional(Schema.String),
   correlationId: optional(Schema.String),
   /** Answers once the event is handed on, with the runs that it concerns. */
@@ -63,7 +62,7 @@ const emit = HttpApiEndpoint.post("emit", "/", {
   payload: EmitBody,
   success: Emitted.pipe(HttpApiSchema.status(201)),
   error: Problem.of(EventRefused)
-}).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
+}).annotate(RequiredScope, "operate")
 
 /** The routes below `/api/events`. */
 export class EventsGroup extends HttpApiGroup.make("events").add(list, emit).prefix("/events") {}

@@ -7,7 +7,6 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
 import { RequiredScope } from "./Access.ts"
-import { DoneOnce } from "./Idempotency.ts"
 import * as Problem from "./Problem.ts"
 import { actErrors, readErrors } from "./RunsGroup.ts"
 
@@ -18,7 +17,7 @@ const send = HttpApiEndpoint.post("send", "/signals/:name", {
   payload: Schema.Struct({
     /** What the signal says; null when absent. */
     payload: Schema.optionalKey(Schema.Unknown),
-    /** Signals of one id are one signal; the header `Idempotency-Key` is one too. */
+    /** Signals of one id are one signal. */
     id: Schema.optionalKey(Schema.String)
   }),
   success: Receipt,
@@ -29,7 +28,7 @@ const send = HttpApiEndpoint.post("send", "/signals/:name", {
     Problem.of(SignalUnfit),
     Problem.of(SignalReserved)
   ]
-}).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
+}).annotate(RequiredScope, "operate")
 
 const sample = HttpApiEndpoint.get("sample", "/sample", {
   params: Run,

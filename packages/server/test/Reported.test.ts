@@ -1,12 +1,14 @@
 /** Situations that users of other engines have reported, as they are here. */
 import { assert, describe, it } from "@effect/vitest"
+import { AccessTokens } from "@fermata/engine/AccessTokens"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
 import * as Signal from "@fermata/engine/Signal"
 import { TestHost } from "@fermata/testing/TestHost"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer, Redacted, Schema } from "effect"
 import { Workflow } from "effect/workflow"
+import * as ServerAccess from "../src/ServerAccess.ts"
 import { type Heard, listen } from "./support/Listening.ts"
 import { Served } from "./support/Served.ts"
 
@@ -17,11 +19,13 @@ const Deploy = Workflow.make("deploy", {
   idempotencyKey: ({ id }) => id
 })
 
-const app = Served.layer().pipe(
-  Layer.provideMerge(Layer.mergeAll(Runs.layer, Feed.layer, Chunks.layerMemory)),
-  Layer.provideMerge(Deploy.toLayer(() => Effect.as(Signal.receive(Go), "done"))),
-  Layer.provideMerge(TestHost.layer)
-)
+const served = (access?: Parameters<typeof Served.layer>[1]) =>
+  Served.layer({}, access).pipe(
+    Layer.provideMerge(Layer.mergeAll(Runs.layer, Feed.layer, Chunks.layerMemory)),
+    Layer.provideMerge(Deploy.toLayer(() => Effect.as(Signal.receive(Go), "done"))),
+    Layer.provideMerge(TestHost.layer)
+  )
+const app = served()
 
 const settled = Effect.flatMap(TestHost, ({ settled }) => settled)
 const begin = Effect.gen(function*() {
@@ -102,6 +106,23 @@ describe("requests that come again", () => {
       const told = (yield* (yield* Runs).journal(run)).slice(before).map(({ _tag }) => _tag)
       assert.deepStrictEqual(told.filter((tag) => tag.includes("Pause")), ["PauseRequested"])
     }).pipe(Effect.provide(app)))
+
+  it.effect("keys of two callers are two, also of signals: none of them is taken for the other's and lost", () =>
+    Effect.gen(function*() {
+      const run = yield* begin
+      const { ask } = yield* Served
+      const tokens = yield* AccessTokens
+      for (const name of ["ada", "bob"]) {
+        const { text } = yield* tokens.create({ name, scopes: ["operate"], by: "root" })
+        const headers = { authorization: `Bearer ${Redacted.value(text)}`, "idempotency-key": "1" }
+        const sent = () => ask(`POST /api/runs/${run}/signals/note`, { headers, json: { payload: name } })
+        const [first, again] = [yield* sent(), yield* sent()]
+        assert.deepStrictEqual([first.at("result"), again.text], ["accepted", first.text], first.text)
+      }
+      yield* settled
+      const taken = (yield* (yield* Runs).journal(run)).filter(({ _tag }) => _tag === "SignalReceived")
+      assert.lengthOf(taken, 2)
+    }).pipe(Effect.provide(served(ServerAccess.layerTokens()))))
 
   it.effect("agentic-commerce-protocol 120: a refusal is not kept, so that the same key may try again when it may pass", () =>
     Effect.gen(function*() {

@@ -1,6 +1,7 @@
 /** In whose name a request acts, and under which key: that of its caller, whatever its body says. */
 import { Caller } from "@fermata/api/Access"
 import { BadRequest, Forbidden } from "@fermata/api/ApiErrors"
+import { sha256Hex } from "@fermata/engine/Digest"
 import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 
@@ -25,21 +26,27 @@ export const keyOf = ({ headers }: HttpServerRequest): Effect.Effect<string | un
 }
 
 /**
- * The id under which the engine does once what is asked twice: what the body
- * says in this field, or else the header `Idempotency-Key`. The engine keeps the
- * id with what it did, for as long as it keeps that.
+ * The key of a run that is started: what the body says, or else the header
+ * `Idempotency-Key`, since callers who name one key mean one run.
  */
-export const once = Effect.fnUntraced(function*<const Field extends "id" | "key">(
-  request: HttpServerRequest,
-  field: Field,
-  said: string | undefined
-): Effect.fn.Return<{ readonly [F in Field]?: string }, BadRequest> {
+export const runKey = Effect.fnUntraced(function*(request: HttpServerRequest, said: string | undefined) {
   const key = yield* keyOf(request)
   if (key !== undefined && said !== undefined && key !== said) {
-    return yield* refuse(`it is another than body.${field}; give one of the two`)
+    return yield* refuse("it is another than body.key; give one of the two")
   }
   const chosen = said ?? key
-  return (chosen === undefined ? {} : { [field]: chosen }) as { readonly [F in Field]?: string }
+  return chosen === undefined ? {} : { key: chosen }
+})
+
+/**
+ * The id of a message that the engine takes once: what the body says, or else one
+ * that follows from the caller and the header `Idempotency-Key`, so that it is
+ * taken once for as long as the engine knows its id, and keys of two callers are two.
+ */
+export const messageId = Effect.fnUntraced(function*(request: HttpServerRequest, said: string | undefined) {
+  if (said !== undefined) return { id: said }
+  const key = yield* keyOf(request)
+  return key === undefined ? {} : { id: `http:${(yield* sha256Hex(JSON.stringify([yield* name, key]))).slice(0, 32)}` }
 })
 
 // ----------------------------------------------------------------------------

@@ -26,7 +26,7 @@ export const layer = HttpApiBuilder.group(
         const told = {
           ...options,
           source: yield* Acting.name,
-          ...(yield* Acting.once(request, "id", id))
+          ...(yield* Acting.messageId(request, id))
         }
         return tell === true
           ? yield* events.publish(name, said, told)

@@ -39,7 +39,7 @@ export const layer = HttpApiBuilder.group(
       counts: () => runs.census,
       start: Effect.fnUntraced(function*({ payload: { input, key, workflow, ...options }, request }) {
         const { new: anew, ...rest } = options
-        const once = yield* Acting.once(request, "key", key)
+        const once = yield* Acting.runKey(request, key)
         const started = yield* runs.start(workflow, input, {
           ...rest,
           by: yield* Acting.name,

@@ -16,7 +16,7 @@ export const layer = HttpApiBuilder.group(
       send: Effect.fnUntraced(function*({ params: { name, run }, payload: { id, payload = null }, request }) {
         return yield* runs.signal(run, name, payload, {
           by: yield* Acting.name,
-          ...(yield* Acting.once(request, "id", id))
+          ...(yield* Acting.messageId(request, id))
         })
       }),
       sample: ({ params: { run }, query }) =>

@@ -307,13 +307,15 @@ const replayed = (run: string): ReadonlyArray<BadRequest> => {
     bad(start, place, keyed("two words", { workflow: "order", input: { id: "9" } })),
     bad(start, place, keyed("x".repeat(256), { workflow: "order", input: { id: "9" } })),
     bad(start, place, keyed("one", { workflow: "order", input: { id: "9" }, key: "other" })),
-    bad(`POST /api/runs/${run}/signals/go`, place, keyed("one", { payload: 1, id: "other" })),
+    bad(`POST /api/runs/${run}/signals/go`, place, keyed("two words", { payload: 1 })),
     bad(`POST /api/runs/${run}/raise`, place, keyed("two words", { micros: 1 })),
     ...[
       [`POST /api/runs/${run}/raise`, keyed(usedKey, { micros: 2 })],
       [`POST /api/runs/${run}/cancel`, keyed(usedKey, { micros: 1 })],
+      [`POST /api/runs/${run}/signals/go`, keyed(usedKey, { payload: 1 })],
+      ["POST /api/events", keyed(usedKey, { name: "x.y" })],
       ["POST /api/contracts", keyed(usedKey, { id: "c" })]
     ].map(([line, asked]) => ({ line, asked, status: 422, problem: "KeyReused" }) as BadRequest),
-    bad("POST /api/events", place, keyed("one", { name: "x.y", id: "other" }))
+    bad("POST /api/events", place, keyed("two words", { name: "x.y" }))
   ]
 }
