@@ -13,7 +13,7 @@ const written = ({ run }: ReturnType<typeof bareRun>) => {
 describe("what a run does at once", () => {
   it("is written with what leaves for others, and the run is woken to write it", () => {
     const bare = bareRun()
-    new Acts(bare.run).record("k", "this", patch, outbox)
+    new Acts(bare.run).record("k", "this", patch, [outbox])
     assert.strictEqual(bare.loop.woken, 1)
     assert.deepStrictEqual(written(bare), [["PatchTaken"], ["m"]])
   })
@@ -21,9 +21,9 @@ describe("what a run does at once", () => {
   it("S9: is not written again where it is recorded, nor where code and journal part", () => {
     const bare = bareRun(patch)
     const acts = new Acts(bare.run)
-    acts.record("patch:p", "this", patch, outbox)
+    acts.record("patch:p", "this", patch, [outbox])
     assert.isTrue(bare.run.pass.acted.has("patch:p"))
-    acts.record("patch:p", "this", { ...patch, name: "q" }, outbox)
+    acts.record("patch:p", "this", { ...patch, name: "q" }, [outbox])
     assert.strictEqual(bare.run.replayer.problem?.key, "patch:p")
     assert.deepStrictEqual(written(bare), [[], []])
   })
@@ -42,7 +42,7 @@ describe("what a run does at once", () => {
     const bare = bareRun()
     bare.run.phase = Phase.dropped
     const acts = new Acts(bare.run)
-    acts.record("k", "this", patch, outbox)
+    acts.record("k", "this", patch, [outbox])
     acts.send(outbox)
     acts.note("k", "text", undefined, false)
     assert.strictEqual(bare.loop.woken, 0)

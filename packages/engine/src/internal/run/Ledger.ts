@@ -381,7 +381,7 @@ const restored = (ledger: Ledger, entry: EntryOf<"RunRestored">): void => {
   ledger.restore = entry.id
   ledger.restored = entry
   for (const step of ledger.open) {
-    if (step.retryAt === undefined || step.retryAt < entry.to) step.doubt ??= { from: entry.from, isNew: false }
+    if (step.retryAt === undefined || step.retryAt <= entry.to) step.doubt ??= { from: entry.from, isNew: false }
   }
 }
 
