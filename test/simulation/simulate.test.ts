@@ -6,7 +6,7 @@ const reportOf = ({ stdout }: Ended) => JSON.parse(stdout) as Record<string, unk
 
 /** Enough that all live but the agents, which have a test of their own; with `FERMATA_LONG` those too, and one thing goes through all its crash points. */
 const isLong = process.env["FERMATA_LONG"] !== undefined
-const runs = isLong ? 500 : 300
+const runs = isLong ? 600 : 300
 
 describe("npm run simulate", () => {
   it(`S1 to S17: ${runs} runs break no promise`, async () => {
