@@ -8,7 +8,7 @@ import { Project } from "./support/Fermata.ts"
 import { serving } from "./support/Serving.ts"
 
 const contract = fileURLToPath(new URL("answering/asking.json", import.meta.url))
-const rounds = process.env["FERMATA_LONG"] === undefined ? 3 : 60
+const rounds = process.env["FERMATA_LONG"] === undefined ? 3 : 20
 
 /** What became of an answer: whether it was taken, and what was said. */
 interface Told {

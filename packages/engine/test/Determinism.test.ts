@@ -230,6 +230,26 @@ describe("the world of a body", () => {
       }).pipe(Effect.provide(Layer.succeed(Tracer.Tracer, tracer)))
     }))
 
+  it.effect("a run that a step starts names no span where nobody is told of spans, so that its journal is the same in each life", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const Helper = define("helper")
+      const start = Step.make("start", {
+        onCrash: "rerun",
+        run: () => Effect.withSpan(Helper.execute({ id: "h" }, { discard: true }), "mine").pipe(Effect.asVoid)
+      })
+      const host = yield* world.start(Layer.merge(
+        Helper.toLayer(() => Effect.succeed("done")),
+        W.toLayer(() => Effect.as(start(), "done"))
+      ))
+      yield* begin(host, W)
+      yield* host.settled
+      const [helper] = yield* world.backend.runs({ workflow: "helper", limit: 1 })
+      const [first] = yield* world.journal(helper!.id)
+      assert.deepInclude(first, { _tag: "RunRequested" })
+      assert.notProperty(first, "caller")
+    }))
+
   it.effect("outside a run a step, a signal and a state say where they belong", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

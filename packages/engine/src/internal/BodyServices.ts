@@ -115,7 +115,7 @@ export const sharedServices = (ambient: Context.Context<never>): Context.Context
   }
   const shared = Context.add(ambient, Logger.CurrentLoggers, loggers)
   return RunSpans.isTraced(ambient)
-    ? Context.add(shared, Tracer.Tracer, Telling.tracer(Context.get(ambient, Tracer.Tracer)))
+    ? Context.add(shared, Tracer.Tracer, told(ambient))
     : shared
 }
 
@@ -148,5 +148,11 @@ export const worldServices = (ambient: Context.Context<never>): Context.Context<
       Logger.CurrentLoggers,
       new Set(Array.from(Context.get(ambient, Logger.CurrentLoggers), Telling.logger))
     ),
-    Context.add(Tracer.Tracer, Telling.tracer(Context.get(ambient, Tracer.Tracer)))
+    Context.add(Tracer.Tracer, told(ambient))
   )
+
+/** The tracer of this process as step bodies may use it. What is told nowhere stays what it is, since whoever asks whether spans are told compares it. */
+const told = (ambient: Context.Context<never>): Tracer.Tracer => {
+  const tracer = Context.get(ambient, Tracer.Tracer)
+  return tracer === Tracer.nativeTracer ? tracer : Telling.tracer(tracer)
+}
