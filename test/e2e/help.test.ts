@@ -129,10 +129,8 @@ const pages = async (folder: Folder): Promise<ReadonlyArray<string>> => {
       (/^SUBCOMMANDS\n((?: {2}.*\n)+)/m.exec(output)?.[1] ?? "").matchAll(/^ {2}(\w+)/gm),
       ([, name]) => name!
     )
-    const below: Array<string> = [output]
-    // One after the other: each is a process.
-    for (const name of names) below.push(...await under(`${path} ${name}`))
-    return below
+    const below = await Promise.all(names.map((name) => under(`${path} ${name}`)))
+    return [output, ...below.flat()]
   }
   return under("")
 }
@@ -142,7 +140,7 @@ const examplesOf = (page: string): ReadonlyArray<string> =>
   /^EXAMPLES\n((?: {2}.*\n|\n)+)/m.exec(page)?.[1]!.match(/(?<=^ {2})fermata .*$/gm) ?? []
 
 describe("what --help shows", () => {
-  it("runs as it stands, and is refused for what nobody has alone", { timeout: 600_000 }, async () => {
+  it("runs as it stands, and is refused for what nobody has alone", { timeout: 1_200_000 }, async () => {
     const folder = new Folder()
     const shown = await pages(folder)
     const lines = [...new Set(shown.flatMap(examplesOf))]
