@@ -63,8 +63,8 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       begin.run()
       try {
         writes.catchUp()
-        if (ops.some(isClaim)) outrun = outrunNow()
-        const answers = ops.map((op) => outrun === null ? writes.apply(op) : left(op) ?? writes.apply(op))
+        if (ops.some(takesUp)) outrun = outrunNow()
+        const answers = ops.map((op) => outrun === null ? writes.apply(op) : leftToNewer(op, writes.apply))
         writes.placeRows()
         commit.run()
         return answers
@@ -86,7 +86,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
             problem === null ? failure : new StorageFailed({ ...failure, problem: `${problem} (${file})` })
           )
         })
-        return !isTold && ops.some(isClaim) ? Effect.tap(written, () => sayOutrun) : written
+        return !isTold && ops.some(takesUp) ? Effect.tap(written, () => sayOutrun) : written
       },
       run: (id) => read(() => reads.run(id)),
       runs: (filter) => read(() => reads.runs(filter)),
@@ -133,8 +133,20 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
 // internal
 // ---------------------------------------------------------------------------
 
-const isClaim = ({ op }: Op): boolean => op === "claim" || op === "claimOne"
+/** Whether a process would have a run by this: one that is due, or one that it starts. */
+const takesUp = (op: Op): boolean =>
+  op.op === "claim" || op.op === "claimOne" || (op.op === "start" && op.run.owner !== null)
 
-/** What a process takes up of a database that a newer build has migrated: nothing, since it might not read what it finds. */
-const left = (op: Op): Answers["claim"] | Answers["claimOne"] | undefined =>
-  op.op === "claim" ? { runs: [] } : op.op === "claimOne" ? { run: null } : undefined
+/** What a process does in a database that a newer build has migrated: it takes up nothing, since it might not read what it finds there. */
+const leftToNewer = <A>(op: Op, apply: (op: Op) => A): A | Answers["claim"] | Answers["claimOne"] => {
+  switch (op.op) {
+    case "claim":
+      return { runs: [] }
+    case "claimOne":
+      return { run: null }
+    case "start":
+      return apply({ ...op, run: { ...op.run, owner: null } })
+    default:
+      return apply(op)
+  }
+}

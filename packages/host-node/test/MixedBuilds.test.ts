@@ -142,10 +142,14 @@ describe("two builds on one database", () => {
           const first = yield* Effect.forkChild(W.execute({ id: "1" }))
           yield* Deferred.await(begun)
           migrateTo(file, "ALTER TABLE runs ADD COLUMN later TEXT")
+          yield* W.execute({ id: "2" }, { discard: true })
           yield* Deferred.succeed(go, undefined)
           yield* Effect.flatMap(Engine, ({ settled }) => settled)
-          const [row] = yield* Runs.use((runs) => runs.list({}))
-          assert.deepInclude(row, { status: "completed" })
+          const rows = yield* Runs.use((runs) => runs.list({}))
+          assert.deepStrictEqual(rows.map(({ owner, status }) => [status, owner]), [
+            ["queued", undefined],
+            ["completed", undefined]
+          ])
           first.interruptUnsafe()
         }),
         app

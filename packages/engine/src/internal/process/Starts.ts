@@ -128,7 +128,8 @@ export class Starts {
       const answer = yield* Acting.write(writer.write<StartOp>, { ...op, blobs, rows }, act)
       if (answer.started) this.announce(answer.run, [made])
       else ownership.adopt(answer.run.root)
-      if (!answer.started || own === undefined) rounds.poke()
+      // The store may leave it to others, as where a newer build has migrated it.
+      if (!answer.started || own === undefined || answer.run.owner === null) rounds.poke()
       else {
         yield* loading.wakeUp(era, own, answer.run, history, [], handedOut)
         if (answer.told === true) rounds.poke(Look.inbox)
