@@ -160,7 +160,7 @@ export const judge = (
 ): Verdict => {
   if (given.some(({ id }) => id === answer.id)) return { _tag: "Known" }
   const now = standing(question, given)
-  const refuse = (reason: Refusal, problem: string): Verdict => ({ _tag: "Refused", reason, problem, standing: now })
+  const refuse = refusing(now)
   const { always, at, by, choice, decision, edit, id, note, seen } = answer
   let place = by
   const accept = (counts: { readonly hash: string | undefined; readonly edit?: unknown }): Verdict => {
@@ -279,14 +279,9 @@ export const delegate = (
 ): RoutingVerdict => {
   if (question.routed?.some((item) => item.id === id) === true) return { _tag: "Known" }
   const now = standing(question, given)
-  const refuse = (reason: Refusal, problem: string): RoutingVerdict => ({
-    _tag: "Refused",
-    reason,
-    problem,
-    standing: now
-  })
-  if (now.status !== "open") return refuse("answered", decided(now))
-  if (question.deadline !== undefined && at >= question.deadline) return refuse("late", "its deadline has passed")
+  const refuse = refusing(now)
+  const over = overBy(question, now, at)
+  if (over !== undefined) return over
   const handed = Routing.handOn(
     question,
     { by, identity, to },
@@ -314,14 +309,9 @@ export const elapse = (
   { at, key }: { readonly at: number; readonly key: string }
 ): RoutingVerdict => {
   const now = standing(question, given)
-  const refuse = (reason: Refusal, problem: string): RoutingVerdict => ({
-    _tag: "Refused",
-    reason,
-    problem,
-    standing: now
-  })
-  if (now.status !== "open") return refuse("answered", decided(now))
-  if (question.deadline !== undefined && at >= question.deadline) return refuse("late", "its deadline has passed")
+  const refuse = refusing(now)
+  const over = overBy(question, now, at)
+  if (over !== undefined) return over
   const due = Routing.due(question, ["escalate", "remind"])
   if (due === undefined || at < due.at) return refuse("early", "nothing is due")
   const count = 1 + (question.routed ?? []).filter(({ kind }) => kind === due.kind).length
@@ -394,6 +384,22 @@ const notStanding = (
   if (offered.length === 0 || quorum !== 1) return "it offers no rule that could stand"
   if (isEdited) return "a rule is about the arguments that were asked about, and these are edited"
   return offered.includes(rule) ? undefined : `"${rule}" is not among the rules that it offers: ${offered.join(", ")}`
+}
+
+type Refused = Extract<Verdict, { readonly _tag: "Refused" }>
+
+/** Says no to a question that stands like this. */
+const refusing = (standing: Standing) => (reason: Refusal, problem: string): Refused => ({
+  _tag: "Refused",
+  reason,
+  problem,
+  standing
+})
+
+/** Why a question goes to nobody else any more. */
+const overBy = ({ deadline }: Question, now: Standing, at: number): Refused | undefined => {
+  if (now.status !== "open") return refusing(now)("answered", decided(now))
+  return deadline !== undefined && at >= deadline ? refusing(now)("late", "its deadline has passed") : undefined
 }
 
 const routedWith = (question: Question, given: ReadonlyArray<Given>, routed: Routed): RoutingVerdict => ({

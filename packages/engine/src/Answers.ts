@@ -150,17 +150,8 @@ export const take = Effect.fnUntraced(
         from: said.decision === "timeout" ? deadline ?? null : null,
         ...(standing === undefined ? {} : { standing })
       }, yield* actOf(now))
-      switch (answer.result) {
-        case "accepted":
-          return { _tag: "Taken", ...now }
-        case "duplicate":
-          return { _tag: "Known", ...known }
-        case "closed":
-          return { _tag: "Closed" }
-        case "unknown":
-          return { _tag: "Unknown" }
-      }
-      // Another answer came first, or the deadline did: it is judged again, by how the question stands now.
+      const outcome = outcomeOf(answer, now, known)
+      if (outcome !== undefined) return outcome
     }
   }
 )
@@ -255,16 +246,8 @@ const route = Effect.fnUntraced(
         before: known.question.deadline ?? null,
         from: null
       }, yield* (actOf ?? noAct)(now))
-      switch (answer.result) {
-        case "accepted":
-          return { _tag: "Taken", ...now }
-        case "duplicate":
-          return { _tag: "Known", ...known }
-        case "closed":
-          return { _tag: "Closed" }
-        case "unknown":
-          return { _tag: "Unknown" }
-      }
+      const outcome = outcomeOf(answer, now, known)
+      if (outcome !== undefined) return outcome
     }
   }
 )
@@ -326,3 +309,19 @@ const messageOf = (key: string, { at: _at, decision, id: _id, ...answer }: Given
   decision: decision as Message<"answer">["decision"],
   ...answer
 })
+
+/** What became of the write; nothing where another came first, or the deadline did: it is judged again then, by how the question stands now. */
+const outcomeOf = ({ result }: Answers["answer"], now: Standing, known: Standing): Outcome | undefined => {
+  switch (result) {
+    case "accepted":
+      return { _tag: "Taken", ...now }
+    case "duplicate":
+      return { _tag: "Known", ...known }
+    case "closed":
+      return { _tag: "Closed" }
+    case "unknown":
+      return { _tag: "Unknown" }
+    default:
+      return undefined
+  }
+}

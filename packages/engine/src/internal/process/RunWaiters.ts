@@ -89,7 +89,7 @@ export class RunWaiters {
     })
   }
 
-  /** As `whileOpen`, without a fiber for it: `isLeft` tells whether the engine has closed for who waits. */
+  /** Waits until the run is as wanted. `isLeft` tells whether the engine has closed for who waits. */
   private readonly look = <E>(
     runId: string,
     wanted: (status: string) => boolean,
