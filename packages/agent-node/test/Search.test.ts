@@ -283,7 +283,19 @@ describe("a search", () => {
           }
         }
       ),
-      { numRuns: 150 }
+      {
+        numRuns: 150,
+        examples: [
+          [{ "da/f": "\r " }, "", "[^a] ", {
+            ignoreCase: false,
+            multiline: false,
+            before: 0,
+            after: 0,
+            mode: "content",
+            most: 2
+          }]
+        ]
+      }
     )
     assert.isAbove(asked, 20, "ripgrep had a word for many of them")
     assert.isAbove(hits, 15)

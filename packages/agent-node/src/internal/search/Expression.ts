@@ -50,6 +50,9 @@ const meant = (text: string): string =>
     ? "[0-9A-Za-z_]"
     : text === "."
     ? "(?s:.)"
+    // A line ends before the carriage return of its end; told so by its option, ripgrep finds none in the middle of a line.
+    : text === "$"
+    ? "\\r?$"
     : text.startsWith("[")
     ? text.replaceAll("\\d", "0-9").replaceAll("\\w", "0-9A-Za-z_")
     : text

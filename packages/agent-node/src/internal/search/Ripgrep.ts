@@ -70,7 +70,7 @@ const ask = (
       "--text",
       "--files-with-matches",
       "--null",
-      ...(multiline ? ["--multiline", "--multiline-dotall"] : ["--crlf"]),
+      ...(multiline ? ["--multiline", "--multiline-dotall"] : []),
       "--regexp",
       pattern,
       "--",
