@@ -6,6 +6,7 @@
  * outlives the host that wrote it: drop the host at any moment, connect again,
  * and what was committed is there.
  */
+import { engineWorkflows } from "@fermata/core/BulkAct"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import {
@@ -148,7 +149,8 @@ export const make = (store: MemoryStore): Backend => {
     census: Effect.sync(() => {
       const byStatus: Record<string, number> = {}
       const byReason: Record<string, number> = {}
-      for (const { row: { reason, status } } of store.runs.values()) {
+      for (const { row: { reason, status, workflow } } of store.runs.values()) {
+        if (engineWorkflows.includes(workflow)) continue
         byStatus[status] = (byStatus[status] ?? 0) + 1
         if (status === "suspended" && reason !== null) byReason[reason] = (byReason[reason] ?? 0) + 1
       }
