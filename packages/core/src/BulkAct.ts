@@ -12,7 +12,7 @@ export const bulkWorkflow = "engine.bulk"
 export const engineWorkflows: ReadonlyArray<string> = [bulkWorkflow]
 
 /** What can be done to many runs. */
-export const bulkActions = ["cancel", "pause", "resume", "retry"] as const
+export const bulkActions = ["cancel", "pause", "resume", "retry", "confirm"] as const
 /** Something that can be done to many runs. */
 export type BulkAction = (typeof bulkActions)[number]
 

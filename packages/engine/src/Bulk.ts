@@ -132,6 +132,7 @@ export class Bulk extends Context.Service<Bulk, {
             ...(filter === undefined ? {} : { filter }),
             ...(ids === undefined ? {} : { ids }),
             ...(reason === undefined ? {} : { reason }),
+            ...(action === "confirm" ? { knows: (yield* backend.restores).map((restore) => restore.id) } : {}),
             by
           }
           const started = yield* engine.start({

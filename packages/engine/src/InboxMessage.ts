@@ -31,13 +31,22 @@ export const CancelMessage = Schema.Struct({
   by: Schema.String,
   reason: Schema.String
 })
-/** A word of an operator that needs a name only: pause, resume, confirm. */
+/** A word of an operator that needs a name only: pause, resume. */
 export const OperatorMessage = Schema.Struct({ by: Schema.String })
+/**
+ * The restores of the store (their ids) that somebody knew of who says what was
+ * not done. It says nothing of what was done between a backup and a restore that
+ * they did not know of. Absent where they knew of none.
+ */
+const Knows = Schema.optionalKey(Schema.Array(Schema.String))
+/** Nothing of the run has happened since the backup that the store was put back from. */
+export const ConfirmMessage = Schema.Struct({ by: Schema.String, knows: Knows })
 /** What an operator says became of a step. */
 export const SettleMessage = Schema.Struct({
   key: Schema.String,
   by: Schema.String,
-  action: Settlement
+  action: Settlement,
+  knows: Knows
 })
 /** The end of a child, encoded, and what it and its children have cost. */
 export const ChildMessage = Schema.Struct({ exit: ExitJson, spent: Schema.optionalKey(Amount) })
@@ -54,7 +63,7 @@ export const messages = {
   cancel: CancelMessage,
   pause: OperatorMessage,
   resume: OperatorMessage,
-  confirm: OperatorMessage,
+  confirm: ConfirmMessage,
   settle: SettleMessage,
   child: ChildMessage,
   event: EventMessage

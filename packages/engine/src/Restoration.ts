@@ -5,7 +5,7 @@
  * What the runs of the backup did after it was made has happened in the world,
  * and no journal knows of it. So the store becomes another one, to which no
  * earlier position, owner or process belongs, and its open runs are in doubt:
- * `Runs.confirm` and `Runs.settle` end that run by run.
+ * `Runs.confirm` and `Runs.settle` end that run by run, and `Bulk` for many.
  */
 import type { Restore } from "@fermata/core/Restore"
 import { WebCrypto } from "effect/crypto/WebCrypto"

@@ -157,7 +157,7 @@ export class Runs extends Context.Service<Runs, {
   /**
    * Says of a run that is in doubt, since the store was put back from a backup,
    * that nothing of it has happened since but what its journal has: the steps
-   * that waited for that begin.
+   * that waited for that begin. `Bulk` says it of many.
    */
   readonly confirm: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError | NotInDoubt>
   /**

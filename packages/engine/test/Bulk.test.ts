@@ -12,6 +12,14 @@ const W = define("W")
 const Go = Signal.make("go")
 const waiting = W.toLayer(() => Signal.receive(Go))
 
+/** All but one are in the middle of a step that may not be repeated unasked. */
+const paying = W.toLayer(({ id }) =>
+  Step.make("pay", { onCrash: "ask", run: () => id === "run-4" ? Effect.void : Effect.never })()
+)
+
+const putBack = (world: CrashHost.World, id: string) =>
+  world.backend.write([{ op: "restore", id, by: "ops", at: 9_000, from: null }])
+
 const verbs = (host: CrashHost.Host) =>
   host.use(Effect.provide(
     Effect.gen(function*() {
@@ -151,6 +159,60 @@ describe("Bulk", () => {
       assert.strictEqual(log.count("pay run-7"), 2)
       assert.strictEqual(yield* status("run-7"), "failed")
       assert.strictEqual([...world.store.runs.values()].filter(({ row }) => row.status === "completed").length, 45)
+    }))
+
+  it.effect("S2: confirms the runs in doubt, each once, and none of which nobody doubts what it has done", () =>
+    Effect.gen(function*() {
+      const { host, world } = yield* life(paying, 5)
+      yield* host.kill
+      yield* putBack(world, "anew1")
+      const again = yield* world.start(paying)
+      yield* again.use(startAs("run-5"))
+      yield* again.settled
+      const { bulk, runs } = yield* verbs(again)
+      const request = { action: "confirm", filter: { workflow: "W" } } as const
+      const { first, matched } = yield* bulk.preview(request)
+      assert.deepStrictEqual([matched, first.map(({ id }) => id)], [4, ["run-3", "run-2", "run-1", "run-0"]])
+      assert.strictEqual((yield* bulk.preview({ action: "confirm", ids: ["run-0", "run-4", "run-5"] })).matched, 1)
+      const named = yield* bulk.start({ action: "confirm", ids: ["run-0", "run-4", "run-5"] }, { by: "ada" })
+      yield* again.settled
+      const output = (id: string) => Effect.map(runs.show(id), ({ output }) => output as BulkReport)
+      assert.deepStrictEqual(yield* output(named.runId), {
+        action: "confirm",
+        done: 1,
+        skipped: [{ run: "run-4", why: "it is completed" }, {
+          run: "run-5",
+          why: "nobody doubts what it has done"
+        }],
+        skippedCount: 2
+      })
+      const { runId } = yield* bulk.start({ action: "confirm", filter: {} }, { by: "ada" })
+      yield* again.settled
+      assert.deepInclude(yield* output(runId), { done: 3, skippedCount: 0 })
+      for (const run of names(4)) {
+        const confirmed = (yield* world.journal(run)).filter(({ _tag }) => _tag === "RunConfirmed")
+        assert.deepStrictEqual(confirmed.map((entry) => "by" in entry && entry.by), ["ada"])
+      }
+      assert.deepStrictEqual(yield* runs.list({ restored: true }), [])
+      assert.strictEqual((yield* bulk.preview({ action: "confirm", filter: {} })).matched, 0)
+    }))
+
+  it.effect("S2: a confirmation of many that is in a backup confirms nothing of what that backup does not know", () =>
+    Effect.gen(function*() {
+      const { host, world } = yield* life(paying, 3)
+      yield* host.kill
+      yield* putBack(world, "anew1")
+      const asked = yield* world.start(Layer.empty, { worker: false })
+      const { runId } = yield* (yield* verbs(asked)).bulk.start({ action: "confirm", filter: {} }, { by: "ada" })
+      yield* asked.kill
+      yield* putBack(world, "anew2")
+      const again = yield* world.start(paying)
+      yield* again.settled
+      const { runs } = yield* verbs(again)
+      const report = (yield* runs.show(runId)).output as BulkReport
+      assert.deepStrictEqual([report.done, report.skippedCount], [0, 3])
+      assert.strictEqual(report.skipped[0]?.why, "the store was put back again since this was asked for")
+      assert.lengthOf(yield* runs.list({ restored: true, workflow: "W" }), 3)
     }))
 
   it.effect("acts on runs that are named, and tells of those that there are not, or to which it cannot be done", () =>

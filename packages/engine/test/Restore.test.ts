@@ -163,11 +163,12 @@ const seed = Number(process.env["FERMATA_LAW_SEED"] ?? 4314)
 const alone = Layer.mergeAll(TestClock.layer(), Logger.layer([]))
 
 const putBack = Effect.fnUntraced(function*(backup: MemoryBackend.MemoryStore, id = "anew1") {
-  const backend = MemoryBackend.make(structuredClone(backup))
+  const store = structuredClone(backup)
+  const backend = MemoryBackend.make(store)
   const at = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
   const [{ restore, runs }] = yield* backend.write([{ op: "restore", id, by: "ops", at, from: null }])
   const world = yield* CrashHost.makeOn(backend)
-  return { backend, restore, runs, world }
+  return { backend, restore, runs, store, world }
 })
 
 /** A life after a restore: people answer again, and an operator who is asked looks at what the world has seen. */
@@ -188,6 +189,7 @@ const lives = Effect.fnUntraced(
           yield* world.tell(id, "settle", {
             key: wait.key,
             by: "ops",
+            knows: ["anew1"],
             action: seen.has(`${id}%2F${wait.key}`) ? { _tag: "complete", output: wait.key } : { _tag: "retry" }
           })
         }
@@ -284,7 +286,7 @@ describe("a store that was put back from a backup", () => {
       const { backup, id } = yield* savedBefore(layer)
       const { world } = yield* putBack(backup)
       let host = yield* world.start(layer)
-      yield* world.tell(id, "settle", { key: "pay", by: "ops", action: { _tag: "retry" } })
+      yield* world.tell(id, "settle", { key: "pay", by: "ops", action: { _tag: "retry" }, knows: ["anew1"] })
       assert.lengthOf(log.entries, 2)
       assert.strictEqual(log.entries[1], log.entries[0])
       host = yield* world.restart(host, layer)
@@ -334,6 +336,63 @@ describe("a store that was put back from a backup", () => {
       // A step that waits for an operator is one, whatever else the run is at.
       assert.deepStrictEqual(log.entries.map((entry) => entry.split(" ")[0]), ["pay", "pay", "pay"])
     }))
+
+  it.effect("S2: a confirmation that is in the backup says nothing of what was done since", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const layer = W.toLayer(() => paying(log)("a"))
+      const { backup, id } = yield* savedBefore(layer)
+      const first = yield* putBack(backup)
+      const asked = yield* first.world.start(Layer.empty, { worker: false })
+      const verbs = yield* asked.use(Effect.provide(Runs.Runs, Runs.Runs.layer))
+      assert.strictEqual((yield* verbs.confirm(id, { by: "ops" })).result, "accepted")
+      yield* asked.kill
+      const { world } = yield* putBack(first.store, "anew2")
+      const host = yield* world.start(layer)
+      yield* host.settled
+      assert.strictEqual((yield* world.waits(id))[0]?.key, "pay")
+      assert.deepStrictEqual(log.entries, ["pay a"])
+      const refusal = (yield* world.journal(id)).find(({ _tag }) => _tag === "MessageRefused")
+      assert.deepInclude(refusal, {
+        kind: "confirm",
+        text:
+          "the confirmation by ops was given before the store was put back, and says nothing of what was done since the backup"
+      })
+      const again = yield* host.use(Effect.provide(Runs.Runs, Runs.Runs.layer))
+      yield* again.confirm(id, { by: "ops" })
+      yield* world.look
+      yield* assertOutput(host, W, id, "a")
+    }))
+
+  it.effect("S2: a word to retry a step that is in the backup repeats nothing, and a word that it was done still counts", () =>
+    Effect.forEach(["retry", "complete"] as const, (action) =>
+      Effect.gen(function*() {
+        const log = new Log()
+        const layer = W.toLayer(() => stuck(log, "pay", "ask")())
+        const { backend, backups } = recorded()
+        const life = yield* CrashHost.makeOn(backend)
+        const first = yield* life.start(layer)
+        const id = yield* begin(first, W)
+        const second = yield* life.restart(first, layer)
+        yield* second.settled
+        assert.strictEqual((yield* life.waits(id))[0]?.key, "pay")
+        yield* second.close
+        const asked = yield* life.start(Layer.empty, { worker: false })
+        const verbs = yield* asked.use(Effect.provide(Runs.Runs, Runs.Runs.layer))
+        const word = action === "retry" ? { _tag: action } : { _tag: action, output: "paid" }
+        yield* verbs.settle(id, "pay", { by: "ops", action: word })
+        yield* asked.kill
+        const { world } = yield* putBack(backups.at(-1)!)
+        const host = yield* world.start(layer)
+        yield* host.settled
+        assert.lengthOf(log.entries, 1)
+        if (action === "complete") return yield* assertOutput(host, W, id, "paid")
+        assert.strictEqual((yield* world.waits(id))[0]?.key, "pay")
+        const now = yield* host.use(Effect.provide(Runs.Runs, Runs.Runs.layer))
+        yield* now.settle(id, "pay", { by: "ops", action: word })
+        yield* world.look
+        assert.lengthOf(log.entries, 2)
+      })))
 
   it.effect("S5: a process that still has a run from before the restore writes nothing of it", () =>
     Effect.gen(function*() {

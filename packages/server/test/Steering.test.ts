@@ -128,6 +128,9 @@ describe("the routes that wait, compare and raise", () => {
       assert.deepStrictEqual([again.status, again.at("runId"), again.at("joined")], [202, acted.at("runId"), true])
       const reused = yield* act({ action: "retry", filter: {} }, key)
       assert.deepStrictEqual([reused.status, reused.at("type")], [422, "urn:fermata:problem:KeyReused"])
+      // Nobody doubts what runs of a store have done that was not put back.
+      const sure = yield* act({ action: "confirm", filter: { workflow: "order" }, dryRun: true })
+      assert.deepStrictEqual([sure.status, sure.at("matched")], [200, 0])
       const neither = yield* act({ action: "pause" })
       assert.deepStrictEqual([neither.status, neither.at("type")], [422, "urn:fermata:problem:BulkRefused"])
       const listed = yield* ask("GET /api/runs")

@@ -38,7 +38,9 @@ export const Payload = Schema.Struct({
   filter: Schema.optionalKey(BulkFilter),
   ids: Schema.optionalKey(Schema.Array(Schema.String)),
   reason: Schema.optionalKey(Schema.String),
-  by: Schema.String
+  by: Schema.String,
+  /** For `confirm`: the restores of the store when somebody asked for it. */
+  knows: Schema.optionalKey(Schema.Array(Schema.String))
 })
 export type Payload = typeof Payload.Type
 
@@ -53,7 +55,13 @@ export const workflow = Workflow.make(bulkWorkflow, {
 }).annotate(Limits, { maxActiveMs: Infinity })
 
 /** How many runs are looked at in one step, and how many are retried in one. */
-const pageSizes: { readonly [A in BulkAction]: number } = { cancel: 200, pause: 200, resume: 200, retry: 20 }
+const pageSizes: { readonly [A in BulkAction]: number } = {
+  cancel: 200,
+  pause: 200,
+  resume: 200,
+  confirm: 200,
+  retry: 20
+}
 /** How many of those to which nothing was done are named. */
 const mostNamed = 100
 
@@ -66,8 +74,12 @@ export const statusesFor = (action: BulkAction): ReadonlyArray<RunStatus> =>
     : runStatuses.filter((status) => !isFinal(status))
 
 /** Why it cannot be done to this run. */
-export const lack = (action: BulkAction, { status }: RunRow): string | undefined =>
-  statusesFor(action).includes(status as RunStatus) ? undefined : `it is ${status}`
+export const lack = (action: BulkAction, { restored, status }: RunRow): string | undefined =>
+  !statusesFor(action).includes(status as RunStatus)
+    ? `it is ${status}`
+    : action === "confirm" && restored === undefined
+    ? "nobody doubts what it has done"
+    : undefined
 
 const Looked = Schema.Struct({
   runs: Schema.Array(Schema.String),
@@ -80,6 +92,7 @@ const Acted = Schema.Struct({ done: Schema.Int, skipped: Schema.Array(BulkSkip) 
 export const storeFilter = (action: BulkAction, filter: typeof BulkFilter.Type): Omit<RunFilter, "limit"> => ({
   ...filter,
   status: filter.status ?? statusesFor(action),
+  ...(action === "confirm" ? { restored: true } : {}),
   without: filter.workflow === undefined ? engineWorkflows : undefined
 })
 
@@ -98,7 +111,7 @@ const bodyOf = (runtime: EngineRuntime, store: Store["Service"]) => {
   const { rowOf } = RunLookup.make(store)
   const persist = <A, E>(effect: Effect.Effect<A, E | StorageFailed>) =>
     runtime.writer.patience.persist(effect as Effect.Effect<A, StorageFailed>)
-  return Effect.fnUntraced(function*({ action, by, filter, ids, reason = "no reason given" }: Payload) {
+  return Effect.fnUntraced(function*({ action, by, filter, ids, knows, reason = "no reason given" }: Payload) {
     const place = yield* CallerPlace.inRun
     const { id: own } = place.run.row
 
@@ -107,7 +120,11 @@ const bodyOf = (runtime: EngineRuntime, store: Store["Service"]) => {
       const runs: Array<string> = []
       const skipped: Array<BulkSkip> = []
       for (const row of rows) {
-        const why = row.id === own ? "it is this run" : lack(action, row)
+        const why = row.id === own
+          ? "it is this run"
+          : action === "confirm" && row.restored !== undefined && knows?.includes(row.restored.id) !== true
+          ? "the store was put back again since this was asked for"
+          : lack(action, row)
         if (why === undefined) runs.push(row.id)
         else skipped.push({ run: row.id, why })
       }
@@ -186,7 +203,11 @@ const bodyOf = (runtime: EngineRuntime, store: Store["Service"]) => {
         run,
         id: `bulk:${own}`,
         kind: action,
-        message: action === "cancel" ? { kind: "cancel", by, reason } : { by }
+        message: action === "cancel"
+          ? { kind: "cancel", by, reason }
+          : knows === undefined
+          ? { by }
+          : { by, knows }
       })
     })
 

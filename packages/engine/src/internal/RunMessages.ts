@@ -72,7 +72,7 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
   const confirm = Effect.fn("Runs.confirm")(function*(run: string, { by }: { readonly by: string }) {
     const row = yield* open(run)
     if (row.restored === undefined) return yield* new NotInDoubt({ runId: row.id })
-    return yield* send(row, "confirm", { by })
+    return yield* send(row, "confirm", { by, ...known(row) })
   })
 
   const settleable = Effect.fnUntraced(function*(row: RunRow) {
@@ -100,7 +100,9 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
       const keys = yield* settleable(row)
       if (keys.includes(key)) {
         const detail = { step: key, as: options.action._tag }
-        if (options.action._tag !== "complete") return yield* send(row, "settle", { key, ...options }, { detail })
+        if (options.action._tag !== "complete") {
+          return yield* send(row, "settle", { key, ...options, ...known(row) }, { detail })
+        }
         const output = StoredJson.of(options.action.output ?? null)
         const problem = Result.isFailure(output)
           ? `it cannot be stored: ${output.failure.reason}`
@@ -110,7 +112,8 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
         return yield* send(row, "settle", {
           key,
           by: options.by,
-          action: { _tag: "complete", output: Result.getOrThrow(output).read() }
+          action: { _tag: "complete", output: Result.getOrThrow(output).read() },
+          ...known(row)
         }, { detail })
       }
       const status = RunView.step(yield* show(row.id), key)?.status
@@ -184,6 +187,9 @@ const isAboutStep = (entry: JournalEntry.JournalEntry): entry is AboutStep =>
 
 /** What an operator may tell a run. */
 type Order = Extract<Kind, "cancel" | "pause" | "resume" | "confirm" | "settle" | "signal">
+
+/** The restore that whoever looks at the run knows of. */
+const known = ({ restored }: RunRow) => restored === undefined ? {} : { knows: [restored.id] }
 
 const receipt = <R extends string>({ id }: RunRow, result: R) => ({ runId: id, result })
 

@@ -18,7 +18,7 @@ export const flags = {
   filter: Flag.String("filter").pipe(
     Flag.withMetavar("NAME=VALUE"),
     Flag.withDescription(
-      "All runs with this: status, reason, workflow, label (label=team=a), since, until or id, as of `runs ls`; may be repeated"
+      "All runs with this: status, reason, workflow, label (label=team=a), since, until, id or restored (restored=true), as of `runs ls`; may be repeated"
     ),
     Flag.atLeast(0)
   ),
@@ -80,7 +80,7 @@ export const oneOrMany = <E, R>(
 // internal
 // ----------------------------------------------------------------------------
 
-const names = ["status", "reason", "workflow", "label", "since", "until", "id"] as const
+const names = ["status", "reason", "workflow", "label", "since", "until", "id", "restored"] as const
 type Name = (typeof names)[number]
 
 const filterOf = (texts: ReadonlyArray<string>): Effect.Effect<BulkFilter, CommandFailed> =>
@@ -88,7 +88,7 @@ const filterOf = (texts: ReadonlyArray<string>): Effect.Effect<BulkFilter, Comma
     const statuses: Array<RunStatus> = []
     const reasons: Array<SuspendReason> = []
     const labels: Record<string, string> = {}
-    const once = new Map<Name, string | number>()
+    const once = new Map<Name, string | number | true>()
     for (const text of texts) {
       const { name, value } = yield* pairOf(text, "NAME=VALUE, such as workflow=order")
       const place = `--filter ${name}`
@@ -102,6 +102,11 @@ const filterOf = (texts: ReadonlyArray<string>): Effect.Effect<BulkFilter, Comma
         case "label": {
           const label = yield* pairOf(value, "label=NAME=VALUE, such as label=team=a")
           labels[label.name] = label.value
+          break
+        }
+        case "restored": {
+          yield* oneOf(place, ["true"], value)
+          once.set(name, true)
           break
         }
         case "workflow":

@@ -133,8 +133,17 @@ const rules: { readonly [K in Kind]: (pass: Pass, message: Message<K>, row: Row)
   pause: ({ held, ledger }, { by }, { id }) =>
     ledger.paused || held !== undefined ? nothing : entries({ _tag: "PauseRequested", id, by }),
   resume: (_, { by }) => ({ take: true, entries: [], act: { _tag: "Resume", by } }),
-  confirm: (_, { by }) => ({ take: true, entries: [], act: { _tag: "Confirm", by } }),
-  settle: (_, message) => ({ take: true, entries: [], act: { _tag: "Settle", message } }),
+  confirm: ({ ledger }, { by, knows }, row) =>
+    isOfBefore(ledger, knows)
+      ? entries(refused(row, { why: "late", text: `the confirmation by ${by} ${before}` }))
+      : { take: true, entries: [], act: { _tag: "Confirm", by } },
+  // That it was done, or that nobody wants it, stays true; that it was not may not.
+  settle: ({ ledger }, message, row) =>
+    message.action._tag === "retry" && isOfBefore(ledger, message.knows)
+      ? entries(
+        refused(row, { why: "late", text: `the word of ${message.by} to retry step "${message.key}" ${before}` })
+      )
+      : { take: true, entries: [], act: { _tag: "Settle", message } },
   child: ({ ledger }, { exit, spent }, row) => {
     const child = row.id.replace(/^child:/, "")
     const state = ledger.children.get(child)
@@ -185,6 +194,12 @@ export const refused = (
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** Whether somebody who knew of these restores has said it before the latest, by which the run is in doubt. */
+const isOfBefore = ({ restored }: Pass["ledger"], knows: ReadonlyArray<string> = []): boolean =>
+  restored !== undefined && !knows.includes(restored.id)
+
+const before = "was given before the store was put back, and says nothing of what was done since the backup"
 
 const answerText = ({ by, decision, key }: Message<"answer">): string =>
   `the ${decision === "approve" ? "approval" : decision === "deny" ? "denial" : "end of the deadline"} ${
