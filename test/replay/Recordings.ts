@@ -25,6 +25,7 @@ import { TestClock } from "effect/testing"
 import { Activity, DurableDeferred, Workflow } from "effect/workflow"
 import { readFileSync } from "node:fs"
 import * as Agents from "./Agents.ts"
+import * as Routes from "./Routes.ts"
 
 type App = Layer.Success<ReturnType<typeof layerOf>>
 type Phase = Effect.Effect<unknown, unknown, App>
@@ -35,6 +36,8 @@ export interface Scenario {
   readonly tasks?: Layer.Layer<TaskRuntime>
   readonly llm?: Layer.Layer<Llm>
   readonly phases: ReadonlyArray<Phase>
+  /** The store is put back from a backup that was made behind the first phase. */
+  readonly restored?: true
 }
 
 /** What a scenario leaves in its store. */
@@ -53,10 +56,13 @@ export const layerOf = ({ llm, programs, tasks }: Omit<Scenario, "phases">, back
   )
 
 /** Lives through a scenario. */
-export const record = ({ phases, ...served }: Scenario): Effect.Effect<Recording, unknown> =>
+export const record = ({ phases, restored, ...served }: Scenario): Effect.Effect<Recording, unknown> =>
   Effect.gen(function*() {
     const backend = MemoryBackend.make(MemoryBackend.makeStore())
-    for (const phase of phases) yield* Effect.provide(Effect.andThen(phase, settled), layerOf(served, backend))
+    for (const [index, phase] of phases.entries()) {
+      if (index === 1 && restored) yield* backend.write([putBack])
+      yield* Effect.provide(Effect.andThen(phase, settled), layerOf(served, backend))
+    }
     const rows = (yield* backend.runs({ limit: 1_000 })).toReversed()
     return {
       definitions: yield* backend.definitions,
@@ -67,6 +73,9 @@ export const record = ({ phases, ...served }: Scenario): Effect.Effect<Recording
         })))
     }
   }).pipe(Effect.provide(TestClock.layer()))
+
+/** Somebody says that the store was put back. */
+export const putBack = { op: "restore", id: "anew1", by: "ops", at: 0, from: 0 } as const
 
 /** A store with what was recorded. */
 export const restore = ({ definitions, runs }: Recording): Effect.Effect<Backend, unknown> =>
@@ -475,6 +484,48 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         (address, index) =>
           PlaceOrder.execute({ orderId: `order-${index}`, item: "pen", cents: 4_200, address }, { discard: true })
       ) as never
+    ]
+  },
+  routed: {
+    programs: Routes.layer as never,
+    phases: [
+      inOrder(
+        ...["ends", "open"].map((way) => Routes.Routed.execute({ way }, { discard: true })),
+        settled,
+        ...["ends", "open"].map(Routes.handOn),
+        settled,
+        pass("1 hour"),
+        pass("1 hour")
+      ),
+      inOrder(
+        pass("1 hour"),
+        Routes.answerThat("ends"),
+        settled,
+        Effect.flatMap(Routes.Routed.executionId({ way: "ends" }), (run) => signal(run, "go", null))
+      )
+    ]
+  },
+  doubted: {
+    programs: Routes.layer as never,
+    restored: true,
+    phases: [
+      Effect.forEach(Routes.ways, (way) => Routes.Doubted.execute({ way }, { discard: true })),
+      inOrder(
+        settled,
+        ...["confirmed", "settled", "open"].map((way) =>
+          Effect.flatMap(Routes.Doubted.executionId({ way }), (run) => signal(run, "go", null))
+        ),
+        Effect.gen(function*() {
+          const runs = yield* Runs
+          yield* runs.confirm(yield* Routes.Doubted.executionId({ way: "confirmed" }), { by: "ops" })
+          yield* runs.settle(yield* Routes.Doubted.executionId({ way: "settled" }), "pay", {
+            by: "ops",
+            action: { _tag: "complete", output: "it was paid" }
+          })
+        }),
+        pass("1 day"),
+        pass("1 day")
+      )
     ]
   },
   reminders: {

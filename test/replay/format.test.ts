@@ -7,7 +7,8 @@ import { Store } from "@fermata/engine/Store"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Effect } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
-import { cutStep, layerOf, type Recording, restore, scenarios, Steered } from "./Recordings.ts"
+import { cutStep, layerOf, putBack, type Recording, restore, scenarios, Steered } from "./Recordings.ts"
+import { Doubted, Routed } from "./Routes.ts"
 
 const folder = new URL("journals/", import.meta.url)
 const recordings = readdirSync(folder)
@@ -45,6 +46,21 @@ const lived = Effect.fnUntraced(function*(recording: Recording) {
 
 const requests = (journal: ReadonlyArray<JournalEntry>) =>
   journal.flatMap((entry) => entry._tag === "StepRequested" ? [[entry.key, entry.recovery ?? 0]] : [])
+
+/** What is said in the inboxes of runs that are left in a recording of this name, once a process of today has taken it up. */
+const said = Effect.fnUntraced(
+  function*(
+    version: string,
+    name: string,
+    messages: ReadonlyArray<readonly [run: string, kind: string, message: object]>
+  ) {
+    const recording = JSON.parse(readFileSync(new URL(`${version}/${name}.json`, folder), "utf8")) as Recording
+    const backend = yield* restore(recording)
+    for (const [run, kind, message] of messages) yield* tell(backend, run, `${kind}:${run}`, kind, message)
+    yield* Effect.provide(TestHost.use(({ settled }) => settled), layerOf(scenarios[name]!, backend))
+    return (run: string) => Store.make(backend).journal(run)
+  }
+)
 
 describe("a database of an earlier format", () => {
   it("is one of those that were recorded, and so is one of today's", () => {
@@ -93,4 +109,37 @@ describe("a database of an earlier format", () => {
         assert.deepInclude(told?.payload, { stepId: "number", proposedBy: "ada", edit: 13 })
       }))
   }
+
+  it.effect("S2: a run that was in doubt is in doubt, until somebody confirms it who knows of the restore (0.1.0-format-3)", () =>
+    Effect.gen(function*() {
+      const open = yield* Doubted.executionId({ way: "open" })
+      const begun = yield* Doubted.executionId({ way: "begun" })
+      const journal = yield* said("0.1.0-format-3", "doubted", [
+        [open, "confirm", { by: "ada", knows: [putBack.id] }],
+        [begun, "confirm", { by: "ada" }]
+      ])
+      const [confirmed, doubted] = [yield* journal(open), yield* journal(begun)]
+      assert.deepInclude(confirmed.at(-1), { _tag: "RunCompleted", output: "open" })
+      assert.deepStrictEqual(requests(confirmed), [["pay", 0], ["pay", 0]])
+      assert.deepInclude(doubted.find(({ _tag }) => _tag === "MessageRefused"), { kind: "confirm", why: "late" })
+      assert.lengthOf(doubted.filter(({ _tag }) => _tag === "RunConfirmed"), 0)
+      assert.strictEqual(doubted.at(-1)?._tag, "RunSuspended")
+    }))
+
+  it.effect("N-61: a question that was handed on and has escalated is answered by those who have it (0.1.0-format-3)", () =>
+    Effect.gen(function*() {
+      const run = yield* Routed.executionId({ way: "open" })
+      const yes = (by: string) => ({ key: "release", decision: "approve", by })
+      const journal = yield* said("0.1.0-format-3", "routed", [[run, "answer", yes("cfo")]])
+      const entries = yield* journal(run)
+      const { approvals: [question] } = RunView.of(run, entries)
+      assert.deepStrictEqual(question?.routed?.map(({ kind }) => kind), [
+        "delegate",
+        "delegate",
+        "remind",
+        "escalate",
+        "remind"
+      ])
+      assert.deepStrictEqual([question?.status, question?.answers.map(({ by }) => by)], ["open", ["cfo"]])
+    }))
 })

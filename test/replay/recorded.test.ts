@@ -44,6 +44,9 @@ describe("recorded journals", () => {
     )
     assert.includeMembers([...tags], [
       "ApprovalAnswered",
+      "ApprovalDelegated",
+      "ApprovalEscalated",
+      "ApprovalReminded",
       "ApprovalRequested",
       "ChildFinished",
       "ChildStarted",
@@ -51,19 +54,26 @@ describe("recorded journals", () => {
       "DeferredCompleted",
       "EndOffered",
       "EventEmitted",
+      "MessageRefused",
       "Note",
+      "PatchTaken",
       "RunCompleted",
+      "RunConfirmed",
       "RunFailed",
       "RunRequested",
+      "RunRestored",
       "RunStarted",
       "RunSuspended",
       "SignalReceived",
       "StateChanged",
       "StepCompleted",
+      "StepDoubted",
       "StepFailed",
+      "StepReleased",
       "StepRequested",
       "TimerFired",
-      "TimerSet"
+      "TimerSet",
+      "UnwindStarted"
     ])
   })
 
