@@ -209,6 +209,15 @@ describe("commands that end what a run waits for", () => {
     assert.deepInclude(await confirmed.show(runId), { status: "completed", output: "r" })
   })
 
+  prints("S2: a database that is older than it was is said to be put back", ["sayRestored"], async (at, check) => {
+    await at.fermata("run", "acting", ...id("1"), "--detach")
+    const copy = readFileSync(at.project.db)
+    await at.fermata("run", "acting", ...id("2"), "--detach")
+    writeFileSync(at.project.db, copy)
+    const told = await at.fermata("doctor")
+    assert.include((await check("sayRestored", told, /(npx .* doctor --restored)/)).output, "1 open run in doubt")
+  })
+
   prints("a child is shown", ["seeChild"], async (at, check) => {
     const run = await at.fermata("run", "parent", ...id("1"), "--json")
     const shown = await at.fermata("runs", "show", run.json.runId)

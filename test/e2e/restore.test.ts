@@ -24,6 +24,68 @@ const putBack = (project: Project, backup: string) => {
 }
 
 describe("a database that was put back from a backup", () => {
+  it("S2: has all its runs confirmed at once, once somebody has looked at which they are", async () => {
+    const project = new Project()
+    const backup = join(project.folder, "monday.db")
+    const ids = await Promise.all(
+      ["1", "2"].map(async (id) => (await ended(project, ...run(id, "--detach", "--json"))).json.runId)
+    )
+    assert.strictEqual((await ended(project, "backup", backup)).code, 0)
+    putBack(project, backup)
+    assert.strictEqual((await ended(project, "doctor", "--restored")).code, 0)
+    assert.strictEqual((await start(project, ["worker", "--until-idle"], go).ended).code, 0)
+    assert.deepStrictEqual(project.bodies, [])
+
+    const dry = await ended(project, "runs", "confirm", "--all", "--dry-run")
+    assert.strictEqual(dry.code, 0)
+    assert.include(dry.stderr, "confirm would act on 2 runs")
+    for (const id of ids) assert.include(dry.stdout, id)
+    const none = await ended(project, "runs", "confirm", "--filter", "workflow=Nobody", "--dry-run")
+    assert.include(none.stderr, "confirm would act on 0 runs")
+    const wrong = await ended(project, "runs", "cancel", "--filter", "restored=maybe")
+    assert.deepStrictEqual([wrong.code, wrong.stdout], [2, ""])
+    assert.include(wrong.stderr, "--filter restored cannot be \"maybe\": expected one of true")
+    const doubted = await ended(project, "runs", "cancel", "--filter", "restored=true", "--dry-run")
+    assert.include(doubted.stderr, "cancel would act on 2 runs")
+    assert.deepStrictEqual(project.bodies, [])
+
+    const done = await start(project, ["runs", "confirm", "--all", "--json"], go).ended
+    assert.strictEqual(done.code, 0, done.stderr)
+    assert.deepInclude(done.json.output as object, { action: "confirm", done: 2, skippedCount: 0 })
+    assert.strictEqual((await start(project, ["worker", "--until-idle"], go).ended).code, 0)
+    const listed = await ended(project, "runs", "ls", "--json")
+    assert.deepStrictEqual(listed.lines.map(({ status }) => status), ["completed", "completed"])
+    assert.strictEqual((await ended(project, "runs", "ls", "--restored", "--json")).stdout, "")
+    assert.lengthOf(project.bodies.filter((body) => body === "hold begins"), 2)
+  })
+
+  it("S2: that was put back by cp is found by the doctor, who says what to do, and that is all there is to do", async () => {
+    const project = new Project()
+    const { runId } = (await ended(project, ...run("1", "--detach", "--json"))).json
+    const copy = join(project.folder, "monday.db")
+    copyFileSync(project.db, copy)
+    assert.strictEqual((await start(project, run("1", "--json"), go).ended).code, 0)
+    assert.deepStrictEqual(project.bodies, ["hold begins", "after held"])
+    const well = await ended(project, "doctor")
+    assert.strictEqual(well.code, 0, well.stdout)
+    putBack(project, copy)
+    const doctor = await ended(project, "doctor")
+    assert.strictEqual(doctor.code, 1, doctor.stdout)
+    assert.match(
+      doctor.stdout,
+      /problem +older: .*fermata\.db is older than it was: .* an older copy was put in its place/
+    )
+    assert.include(doctor.stdout, "doctor --restored")
+    assert.strictEqual((await ended(project, "doctor", "--restored")).code, 0)
+    const held = await start(project, run("1", "--json"), go).ended
+    assert.strictEqual(held.code, 3, held.stderr)
+    assert.deepInclude(waitsOf(held.stdout)[0], { reason: "outcome-unknown", key: "hold" })
+    const settled = await start(project, ["runs", "settle", runId, "hold", "--done", "\"held\"", "--json"], go).ended
+    assert.deepInclude(settled.json, { status: "completed" })
+    assert.deepStrictEqual(project.bodies, ["hold begins", "after held", "after held"])
+    assert.notInclude((await ended(project, "doctor")).stdout, "older than it was")
+  })
+
   it("S2: begins no step that was done since the backup, though its journal ends before it, until an operator confirms", async () => {
     const project = new Project()
     const backup = join(project.folder, "backups", "monday.db")

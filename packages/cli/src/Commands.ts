@@ -198,6 +198,9 @@ export const seeSuspended = (runId: string): string => fermata("runs show", [run
 /** The database was put back from a backup, and nobody knows what runs have done since. */
 export const seeInDoubt = (): string => fermata("runs ls", [], [["restored"]])
 
+/** The database is older than it was. */
+export const sayRestored = (): string => fermata("doctor", [], [["restored"]])
+
 /** More runs wait for an operator than are shown. */
 export const seeAllSuspended = (reason: SuspendReason): string =>
   fermata("runs ls", [], [["status", "suspended"], ["reason", reason]])

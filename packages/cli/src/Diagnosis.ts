@@ -12,6 +12,7 @@ import { ownerOf } from "@fermata/engine/Runs"
 import { Store } from "@fermata/engine/Store"
 import * as Watchdog from "@fermata/engine/Watchdog"
 import * as NodeHost from "@fermata/host-node/NodeHost"
+import * as Seen from "@fermata/host-node/Seen"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -54,6 +55,8 @@ export const diagnose = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>
       findings.push(...(yield* ProviderKeys.findings(config.success.config, globals.model)))
       findings.push(...(yield* McpAnswers.findings(config.success, globals.db)))
     }
+    // Before the database, so that what others write meanwhile is no surprise.
+    const note = Seen.read(globals.db)
     const missing = absent(globals)
     if (missing !== undefined) return [...findings, missing]
     const opened = yield* Effect.result(
@@ -68,7 +71,12 @@ export const diagnose = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>
     const store = Context.get(opened.success, Store)
     const now = Context.get(opened.success, HostClock).now()
     const look = new Look(globals, store, now)
-    const result = yield* Effect.result(look.all(Result.isSuccess(config) ? config.success : undefined))
+    const result = yield* Effect.result(
+      Effect.map(
+        Effect.all([look.wentBack(note), look.all(Result.isSuccess(config) ? config.success : undefined)]),
+        (found) => found.flat()
+      )
+    )
     return Result.isSuccess(result)
       ? [...findings, ...result.success]
       : [...findings, { name: "store", level: "problem", message: fromUnknown(result.failure).message }]
@@ -185,6 +193,21 @@ class Look {
       findings.push(...(yield* this.doubted()))
       for (const reason of suspendReasons) findings.push(...(yield* this.suspended(reason)))
       return findings
+    })
+  }
+
+  /** Whether the file is an older one than the one of which the note tells. */
+  wentBack(note: Seen.Note | undefined) {
+    return Effect.map(this.store.backend.position, (position): ReadonlyArray<Finding> => {
+      const back = Seen.wentBack(note, { position, at: this.now })
+      return back === undefined ? [] : [{
+        name: "older",
+        level: "problem",
+        message: `${
+          Seen.sentence(this.globals.db, back)
+        }; stop every process, and say that it was put back, before anything works on it`,
+        commands: [Commands.sayRestored()]
+      }]
     })
   }
 

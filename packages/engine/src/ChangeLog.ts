@@ -90,6 +90,12 @@ export const placeOf = (store: string, position: string): Place | undefined => {
     : { arrival: Number(found[2]), mark: Number(found[3] ?? 0) }
 }
 
+/** Whether both are positions, and of one store: then the order of their texts is that of its commits. */
+export const areOfOne = (a: string, b: string): boolean => {
+  const store = form.exec(a)?.[1]
+  return store !== undefined && placeOf(store, b) !== undefined
+}
+
 // ---------------------------------------------------------------------------
 // internal
 // ---------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import * as Egress from "./Egress.ts"
 import { HostSql } from "./HostSql.ts"
 import * as Processes from "./internal/Processes.ts"
+import * as Seen from "./Seen.ts"
 import * as SqliteBackend from "./SqliteBackend.ts"
 
 /** Which database a host uses, and how it behaves. */
@@ -83,14 +84,15 @@ export const layer = (
     const defaults = yield* EngineOptions
     const {
       copied: _copied,
-      db: _db,
+      db = defaultDatabase,
       egress,
       maxLogBytes: _maxLogBytes,
-      readOnly: _readOnly,
+      readOnly = false,
       synchronous: _synchronous,
       ...rest
     } = options
-    return Layer.mergeAll(Bulk.served, ChunkSweep.layer, Otlp.layer).pipe(
+    const seen = readOnly === false ? Seen.layer(db) : Layer.empty
+    return Layer.mergeAll(Bulk.served, ChunkSweep.layer, Otlp.layer, seen).pipe(
       Layer.provideMerge(Engine.layer),
       Layer.provideMerge(Otlp.layerTracer),
       Layer.provideMerge(layerStore(options)),
