@@ -1,4 +1,6 @@
-/** Readers of the streams of agents: the AI SDK's own, and one that keeps what AG-UI tells. */
+/** Readers of the streams of agents: those of the AI SDK and of AG-UI themselves, and one that keeps what AG-UI tells. */
+import { HttpAgent } from "@ag-ui/client"
+import type { Message } from "@ag-ui/core"
 import { EventSchema } from "@ag-ui/core/schemas"
 import type { Sent } from "@fermata/agent/AgentEncoding"
 import type { UIMessage, UIMessageChunk } from "ai"
@@ -86,4 +88,28 @@ export const agUi = (sent: ReadonlyArray<Sent>): Shown => {
   // Steps of several runs come as they happen.
   shown.steps.sort()
   return shown
+}
+
+/**
+ * The messages that AG-UI's own client has after a whole stream, without those that
+ * were named as void. Rejects where the client refuses an event: it checks that what
+ * begins ends, and that nothing goes on that has not begun.
+ */
+export const agUiMessages = async (sent: ReadonlyArray<Sent>): Promise<ReadonlyArray<Message>> => {
+  const agent = new HttpAgent({
+    url: "http://agent.test",
+    fetch: () =>
+      Promise.resolve(
+        new Response(sent.map(({ data }) => `data: ${data}\n\n`).join(""), {
+          headers: { "content-type": "text/event-stream" }
+        })
+      )
+  })
+  const isVoid = new Set<unknown>()
+  await agent.runAgent({}, {
+    onCustomEvent: ({ event }) => {
+      if (event.name === "fermata.restart") { for (const id of event.value.messages) isVoid.add(id) }
+    }
+  })
+  return agent.messages.filter(({ id }) => !isVoid.has(id))
 }

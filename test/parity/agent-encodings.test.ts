@@ -1,6 +1,7 @@
 /** The stream of an agent in the forms of the AI SDK and of AG-UI, read by their own readers. */
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, AgentEncoding, type AiSdkStream, StreamPlace } from "@fermata/agent"
+import { Agent, AgentEncoding, AgUiStream, type AiSdkStream, StreamPlace } from "@fermata/agent"
+import type { AgentEvent } from "@fermata/agent/AgentEvent"
 import * as AgentTool from "@fermata/agent/AgentTool"
 import * as Scripted from "@fermata/agent/model/Scripted"
 import type { Chunks } from "@fermata/engine/Chunks"
@@ -9,7 +10,7 @@ import { TestHost } from "@fermata/testing/TestHost"
 import type { UIMessage, UIMessageChunk } from "ai"
 import { Deferred, Effect, Fiber, Layer, Result, Schema, type Scope, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
-import { agUi, lastId, type Shown, uiMessage } from "./AgentReaders.ts"
+import { agUi, agUiMessages, lastId, type Shown, uiMessage } from "./AgentReaders.ts"
 import { answer, call, calls, say, type Script, world } from "./AgentWorld.ts"
 
 /** Each chunk that we tell is one of the AI SDK: `tsc` holds it. */
@@ -129,6 +130,22 @@ const goesOn = Effect.fnUntraced(function*(
   assert.deepStrictEqual(text(other), text(whole), `${name}, anew behind ${first.length - 1}: ${last}`)
 })
 
+/** What AG-UI's own client has to show of all of this, and it takes each event. */
+const clientShows = (sent: ReadonlyArray<AgentEncoding.Sent>, place: string) =>
+  Effect.map(
+    Effect.promise(() =>
+      agUiMessages(sent).catch((cause: unknown) => {
+        throw new Error(`${place}: ${cause instanceof Error ? cause.message : "refused"}`, { cause })
+      })
+    ),
+    // An answer of calls alone has a message without a text.
+    (messages) =>
+      messages.flatMap(({ content, role }) =>
+        typeof content === "string" && content !== "" ? [`${role} ${content}`] : []
+      )
+        .sort()
+  )
+
 /** Who comes late hears of no answer that has begun again, so that nothing needs another id. */
 const plain = (shown: Shown) => ({ ...shown, texts: Object.values(shown.texts).sort() })
 
@@ -214,6 +231,8 @@ describe("the stream of an agent in other forms", () => {
         assert.deepStrictEqual(Object.values(whole.below), [" SUBAGENT_STARTED SUBAGENT_FINISHED"])
         assert.deepInclude(whole.results, { r1: "text of a.txt", s2: "sent to eve", h1: "I have helped." })
         assert.strictEqual(Object.keys(whole.questions).length, 2)
+        const shownBy = yield* clientShows(all, "whole")
+        assert.includeMembers(shownBy, ["reasoning two files, it seems", "assistant All is done.", "tool sent to eve"])
         for (const each of meanwhile) {
           yield* each()
         }
@@ -222,12 +241,144 @@ describe("the stream of an agent in other forms", () => {
         for (const [name, sent] of [["whole", all], ["late", late]] as const) {
           for (const index of sent.keys()) {
             const first = sent.slice(0, index + 1)
-            const shown = agUi([...first, ...yield* sentOf(run, "ag-ui", first)])
-            assert.deepStrictEqual(plain(shown), plain(whole), `${name}, behind ${index}: ${sent[index]!.data}`)
+            const place = `${name}, behind ${index}: ${sent[index]!.data}`
+            const told = [...first, ...yield* sentOf(run, "ag-ui", first)]
+            assert.deepStrictEqual(plain(agUi(told)), plain(whole), place)
+            // Whoever has heard the end reads no more.
+            if (index < sent.length - 1) {
+              assert.deepStrictEqual(yield* clientShows(told, place), shownBy, place)
+            }
           }
         }
       })
     ))
+
+  it.effect("N-04: what a model has said that another answers for is closed and named as void in AG-UI, also where nobody has the parts any more, live and resumed at every place", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const spare = Agent.make("spare", { instructions: "Try.", model: ["m", "n"] })
+      // What the second says begins as the first, goes on otherwise, and is longer.
+      const m: Script = () => [
+        Scripted.thought("It is this."),
+        ...say("The answer is four, of course"),
+        Scripted.fail("stream cut")
+      ]
+      const n: Script = () =>
+        Effect.as(
+          Deferred.await(gate),
+          calls(Scripted.thought("It is"), Scripted.text("The answer is five, of course, and not four."))
+        )
+      yield* Effect.scoped(Effect.gen(function*() {
+        const test = yield* TestHost
+        const run = yield* spare.start("go", { id: "1" })
+        const heard: Array<AgentEncoding.Sent> = []
+        const following = yield* Effect.forkScoped(
+          Stream.runForEach(
+            AgentEncoding.of(run, { format: "ag-ui" }),
+            (sent) => Effect.sync(() => void heard.push(...sent))
+          ),
+          { startImmediately: true }
+        )
+        yield* test.adjust("1 second")
+        // Heard while the first model spoke, and not yet that this is void.
+        const said = heard.findIndex(({ data }) => data.includes("fermata.restart"))
+        const before = heard.slice(0, said)
+        assert.include(Object.values(agUi(before).texts), "The answer is four, of course")
+        yield* Deferred.succeed(gate, undefined)
+        yield* test.adjust("10 seconds")
+        yield* Fiber.join(following)
+        const whole = agUi(heard)
+        const texts = ["It is", "The answer is five, of course, and not four."]
+        assert.deepStrictEqual(Object.values(whole.texts).sort(), texts)
+        const shownBy = yield* clientShows(heard, "whole")
+        assert.deepStrictEqual(shownBy, [`assistant ${texts[1]}`, `reasoning ${texts[0]}`])
+        // The run is over, so that nobody has its parts.
+        for (const index of before.keys()) {
+          const first = before.slice(0, index + 1)
+          const all = [...first, ...yield* sentOf(run, "ag-ui", first)]
+          const place = `behind ${index}: ${first[index]!.data}`
+          assert.deepStrictEqual(plain(agUi(all)), plain(whole), place)
+          assert.deepStrictEqual(yield* clientShows(all, place), shownBy, place)
+          for (let next = index + 1; next < all.length - 1; next++) {
+            const rest = all.slice(0, next + 1)
+            const told = [...rest, ...yield* sentOf(run, "ag-ui", rest)]
+            const then = `${place}, then behind ${next}: ${all[next]!.data}`
+            assert.deepStrictEqual(plain(agUi(told)), plain(whole), then)
+            assert.deepStrictEqual(yield* clientShows(told, then), shownBy, then)
+          }
+        }
+      })).pipe(Effect.provide(world({ m, n }, spare.layer)))
+    }))
+
+  it.effect("N-04: what a model has said of an answer that never comes is closed and void in AG-UI, where the run is stopped or fails, live and resumed at every place", () =>
+    Effect.gen(function*() {
+      const tries = Agent.make("tries", { instructions: "Try.", model: "m" })
+      const m: Script = () => [Scripted.thought("It is this."), ...say("The answer is"), Scripted.fail("stream cut")]
+      const table = [
+        [
+          "cancelled",
+          (run: string) => Effect.flatMap(Runs, (runs) => runs.cancel(run, { by: "ada", reason: "enough" }))
+        ],
+        // Until nobody tries any more.
+        ["failed", () => Effect.void]
+      ] as const
+      for (const [status, between] of table) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const test = yield* TestHost
+          const run = yield* tries.start("go", { id: "1" })
+          const heard: Array<AgentEncoding.Sent> = []
+          const following = yield* Effect.forkScoped(
+            Stream.runForEach(
+              AgentEncoding.of(run, { format: "ag-ui" }),
+              (sent) => Effect.sync(() => void heard.push(...sent))
+            ),
+            { startImmediately: true }
+          )
+          yield* test.adjust(1)
+          assert.include(Object.values(agUi(heard).texts), "The answer is")
+          yield* between(run)
+          yield* test.adjust("1 hour")
+          yield* Fiber.join(following)
+          assert.strictEqual((yield* (yield* Runs).find(run)).status, status)
+          assert.deepStrictEqual(agUi(heard).texts, {})
+          assert.deepStrictEqual(yield* clientShows(heard, "whole"), [])
+          for (let index = 0; index < heard.length - 1; index++) {
+            const first = heard.slice(0, index + 1)
+            const place = `${status}, behind ${index}: ${first[index]!.data}`
+            const told = [...first, ...yield* sentOf(run, "ag-ui", first)]
+            assert.deepStrictEqual(agUi(told).texts, {}, place)
+            assert.deepStrictEqual(yield* clientShows(told, place), [], place)
+          }
+        })).pipe(Effect.provide(world(m, tries.layer)))
+      }
+    }))
+
+  it("N-04: what was said of an answer is closed and void in AG-UI once another step answers", () => {
+    const place = { run: "r", agent: "a", depth: 0, at: "1" }
+    const delta = (step: string, delta: string): AgentEvent => ({
+      ...place,
+      type: "part",
+      step,
+      part: { type: "text-delta", id: "0", delta }
+    })
+    const [first] = AgUiStream.fold(AgUiStream.begin, delta("model", "half"))
+    const [, chunks] = AgUiStream.fold(
+      AgUiStream.resume({ r: AgUiStream.placeOf(first, "r", "1") }),
+      delta("model~2", "other")
+    )
+    assert.deepStrictEqual(chunks.map(({ messageId, stepName, type }) => [type, messageId ?? stepName]), [
+      ["TEXT_MESSAGE_END", "r/model"],
+      ["CUSTOM", undefined],
+      ["STEP_FINISHED", "model"],
+      ["STEP_STARTED", "model~2"],
+      ["TEXT_MESSAGE_START", "r/model~2"],
+      ["TEXT_MESSAGE_CONTENT", "r/model~2"]
+    ])
+    assert.deepInclude(chunks[1], {
+      name: "fermata.restart",
+      value: { run: "r", step: "model", messages: ["r/model"] }
+    })
+  })
 
   it("a place of several runs is one text that a header takes, and another text is refused", () => {
     const place: StreamPlace.StreamPlace = {

@@ -3,13 +3,19 @@
  * model is one message of text and one of reasoning, which grow as they are
  * said; calls are told when the answer that holds them is recorded.
  *
- * Pure: a fold of events. A place says how much of an answer was told, so that a
- * reader who comes back is told the rest of its messages. AG-UI has no word for
- * what is void: after a restart a `CUSTOM` event `fermata.restart` names the
- * messages that are, and the next ones have other ids.
+ * Pure: a fold of events. A place says how much of an answer was told, and by a
+ * sum of its characters what, so that a reader who comes back is told the rest of
+ * its messages. AG-UI has no word for what is void: after a restart the messages
+ * that are void are ended, a `CUSTOM` event `fermata.restart` names them, and the
+ * next ones have other ids. The same happens where the answer turns out to begin
+ * otherwise than what was told, as that of another model does whose parts nobody
+ * has any more.
  */
 import * as AgentMessage from "@fermata/core/AgentMessage"
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Hex from "effect/encoding/Hex"
+import * as Result from "effect/Result"
 import type { AgentEvent } from "./AgentEvent.ts"
 import type { RunPlace } from "./StreamPlace.ts"
 
@@ -27,21 +33,33 @@ export interface State {
 }
 
 interface Told {
-  /** Characters of text and reasoning; none where the message has not begun. */
-  readonly text: number | undefined
-  readonly reasoning: number | undefined
+  /** What was told as text and as reasoning; nothing where the message has not begun. */
+  readonly text: Beginning | undefined
+  readonly reasoning: Beginning | undefined
+  /** The span around the message of reasoning has begun, and the message has not. */
+  readonly spanned: boolean
   /** Times that the answer has begun again. */
   readonly restarts: number
-  readonly hasBegun: boolean
+  /** The key of the step whose answer has begun; empty where an older build does not say it. */
+  readonly step: string | undefined
   /** The end of this run is told. */
   readonly isOver: boolean
+}
+
+/** How a message begins. */
+interface Beginning {
+  /** In characters. */
+  readonly length: number
+  /** Of the characters; not known of places that older builds gave. */
+  readonly sum: number | undefined
 }
 
 const nothing: Told = {
   text: undefined,
   reasoning: undefined,
+  spanned: false,
   restarts: 0,
-  hasBegun: false,
+  step: undefined,
   isOver: false
 }
 
@@ -67,24 +85,29 @@ export const placeWithin = (
   told: ReadonlyArray<Chunk>,
   before: RunPlace
 ): RunPlace => {
-  switch (event.type) {
-    // What is said is told in other pieces to who comes back, so that a count says nothing.
-    case "part": {
-      const has = (type: string) => told.some((chunk) => chunk.type === type)
-      const now = state.runs[event.run] ?? nothing
-      return noted({
-        ...now,
-        hasBegun: true,
-        text: has("TEXT_MESSAGE_START") ? 0 : now.text,
-        reasoning: has("REASONING_MESSAGE_START") ? 0 : now.reasoning
-      }, before.at)
-    }
-    case "answer":
-      return { ...before, heard: told.length }
-    default:
-      return before
-  }
+  if (isCounted(state, event)) return { ...before, heard: told.length }
+  // What is said is told in other pieces to who comes back, so that a count says nothing.
+  if (event.type !== "part") return before
+  const has = (type: string) => told.some((chunk) => chunk.type === type)
+  const now = state.runs[event.run] ?? nothing
+  const hasMessage = has("REASONING_MESSAGE_START")
+  return noted({
+    ...now,
+    step: event.step,
+    text: has("TEXT_MESSAGE_START") ? empty : now.text,
+    spanned: !hasMessage && (now.spanned || has("REASONING_START")),
+    reasoning: hasMessage ? empty : now.reasoning
+  }, before.at)
 }
+
+/**
+ * Whether a place says of this event how many of its chunks were heard. An
+ * answer, and the end of a run, say what is void in the same chunks as a restart,
+ * should that not be there any more for who comes back.
+ */
+export const isCounted = (state: State, event: AgentEvent): boolean =>
+  event.type === "answer" || event.type === "restart" ||
+  (event.type === "status" && isFinal(event.status as RunStatus) && state.runs[event.run]?.step !== undefined)
 
 /** The next event, and what it is in AG-UI. `children` says whether the events of subagents come too. */
 export const fold = (
@@ -92,12 +115,19 @@ export const fold = (
   event: AgentEvent,
   { children = true }: { readonly children?: boolean } = {}
 ): readonly [State, ReadonlyArray<Chunk>] => {
-  const told = state.runs[event.run] ?? nothing
+  const before = state.runs[event.run] ?? nothing
   const of = event.depth === 0 ? {} : { subagentRunId: event.run }
   const next = (now: Told): State => ({ ...state, runs: { ...state.runs, [event.run]: now } })
-  const custom = (name: string, value: object): ReadonlyArray<Chunk> => [
+  const custom: Custom = (name, value) => [
     { type: "CUSTOM", name: `fermata.${name}`, value: { run: event.run, ...value }, ...of }
   ]
+  // An answer that no longer comes, since its step has failed or its run is over.
+  const isLeft = before.step !== undefined && before.step !== "" &&
+    (event.type === "status"
+      ? isFinal(event.status as RunStatus)
+      : "step" in event && speaks(event) && event.step !== before.step)
+  const told = isLeft ? { ...nothing, isOver: before.isOver } : before
+  const left = isLeft ? attributed(closing(before, event.run, custom), of) : []
   switch (event.type) {
     case "start":
       return [state, event.depth > 0 ? [] : [{ type: "RUN_STARTED", threadId: event.run, runId: event.run }]]
@@ -108,23 +138,29 @@ export const fold = (
       const chunks = more(told, event, type === "text-delta" ? "text" : "reasoning", delta)
       const kind = type === "text-delta" ? "text" : "reasoning"
       return [
-        next({ ...told, hasBegun: true, [kind]: (told[kind] ?? 0) + delta.length }),
-        attributed([...began(told, event), ...chunks], of)
+        next({
+          ...told,
+          step: event.step,
+          [kind]: longer(told[kind] ?? empty, delta),
+          ...kind === "reasoning" ? { spanned: false } : {}
+        }),
+        [...left, ...attributed([...began(told, event), ...chunks], of)]
       ]
     }
     case "restart": {
-      if (!told.hasBegun) return [state, []]
-      const messages = [
-        ...told.text !== undefined ? [idOf(told, event, "text")] : [],
-        ...told.reasoning !== undefined ? [idOf(told, event, "reasoning")] : []
-      ]
-      return [next({ ...nothing, restarts: told.restarts + 1, hasBegun: true }), [
-        ...attributed(ends(told, event), of),
-        ...custom("restart", { step: event.step, attempt: event.attempt, messages })
+      if (told.step === undefined) return [state, []]
+      return [next(anew(told, event)), attributed(taken(told, event, custom), of)]
+    }
+    case "answer": {
+      const isVoid = !goesOn(told.text, textIn(event)) || !goesOn(told.reasoning, reasoningIn(event))
+      return [next(nothing), [
+        ...left,
+        ...attributed([
+          ...isVoid ? taken(told, event, custom) : [],
+          ...answer(isVoid ? anew(told, event) : told, event)
+        ], of)
       ]]
     }
-    case "answer":
-      return [next(nothing), attributed(answer(told, event), of)]
     case "tool-result":
       return [state, [result(event, event.call, event.result, of)]]
     case "subagent":
@@ -146,8 +182,10 @@ export const fold = (
       ]]
     case "state":
       return [state, [{ type: "STATE_DELTA", delta: event.patch.map((op) => under(event.name, op)), ...of }]]
-    case "status":
-      return status(state, event, told, next, custom)
+    case "status": {
+      const [now, chunks] = status(isLeft ? next(told) : state, event, told, next, custom)
+      return [now, [...left, ...chunks]]
+    }
     case "tool-call":
       return [state, []]
     default: {
@@ -177,28 +215,68 @@ export const end = ({ top }: State): ReadonlyArray<Chunk> => {
 // internal
 // ----------------------------------------------------------------------------
 
-const noted = ({ hasBegun, isOver, reasoning, restarts, text }: Told, at: string): RunPlace =>
-  hasBegun || isOver || restarts > 0
-    ? { at, note: `${text ?? "x"}.${reasoning ?? "x"}.${restarts}.${hasBegun ? 1 : 0}.${isOver ? 1 : 0}` }
+const noted = ({ isOver, reasoning, restarts, spanned, step, text }: Told, at: string): RunPlace =>
+  step !== undefined || isOver || restarts > 0
+    ? {
+      at,
+      note: [
+        printed(text),
+        spanned ? "o" : printed(reasoning),
+        restarts,
+        step === undefined ? 0 : step === "" ? 1 : Hex.encode(step),
+        isOver ? 1 : 0
+      ].join(".")
+    }
     : { at }
 
-const count = (text: string | undefined): number | undefined =>
-  text === undefined || text === "x" ? undefined : Number(text)
+const printed = (beginning: Beginning | undefined): string =>
+  beginning === undefined
+    ? "x"
+    : `${beginning.length}${beginning.sum === undefined ? "" : `s${beginning.sum.toString(36)}`}`
+
+const beginningOf = (text: string | undefined): Beginning | undefined => {
+  if (text === undefined || text === "x") return undefined
+  const [length, sum] = text.split("s")
+  return { length: Number(length), sum: sum === undefined ? undefined : Number.parseInt(sum, 36) }
+}
+
+const empty: Beginning = { length: 0, sum: 0x811c9dc5 }
+
+/** A beginning with more behind it: the sum is FNV-1a of 32 bits. */
+const longer = ({ length, sum }: Beginning, more: string): Beginning => {
+  let next = sum
+  for (let index = 0; next !== undefined && index < more.length; index++) {
+    next = Math.imul(next ^ more.charCodeAt(index), 0x01000193) >>> 0
+  }
+  return { length: length + more.length, sum: next }
+}
+
+/** Whether a text goes on behind this beginning. */
+const goesOn = (beginning: Beginning | undefined, whole: string): boolean =>
+  beginning === undefined || beginning.sum === undefined ||
+  longer(empty, whole.slice(0, beginning.length)).sum === beginning.sum && whole.length >= beginning.length
+
+/** An event of our own. */
+type Custom = (name: string, value: object) => ReadonlyArray<Chunk>
 
 type OfStep = { readonly run: string; readonly step: string }
 type Kind = "text" | "reasoning"
 
 const toldOf = (note: string | undefined): Told => {
-  const [, text, reasoning, restarts, hasBegun, isOver] =
-    /^(x|\d+)\.(x|\d+)\.(\d+)\.([01])\.([01])$/.exec(note ?? "") ?? []
+  const [, text, reasoning, restarts, step, isOver] = noteForm.exec(note ?? "") ?? []
   return {
-    text: count(text),
-    reasoning: count(reasoning),
+    text: beginningOf(text),
+    reasoning: reasoning === "o" ? undefined : beginningOf(reasoning),
+    spanned: reasoning === "o",
     restarts: Number(restarts ?? 0),
-    hasBegun: hasBegun === "1",
+    step: step === undefined || step === "0" ? undefined : step === "1" ? "" : stepOf(step),
     isOver: isOver === "1"
   }
 }
+
+const noteForm = /^(x|\d+(?:s[\da-z]{1,7})?)\.(x|o|\d+(?:s[\da-z]{1,7})?)\.(\d+)\.([01]|(?:[\da-f]{2})+)\.([01])$/
+
+const stepOf = (hex: string): string => Result.getOrElse(Hex.decodeString(hex), () => "")
 
 const idOf = ({ restarts }: Told, { run, step }: OfStep, kind: Kind): string =>
   `${run}/${step}${restarts === 0 ? "" : `.${restarts}`}${kind === "text" ? "" : "/reasoning"}`
@@ -206,8 +284,33 @@ const idOf = ({ restarts }: Told, { run, step }: OfStep, kind: Kind): string =>
 const attributed = (chunks: ReadonlyArray<Chunk>, of: object): ReadonlyArray<Chunk> =>
   chunks.map((chunk) => Object.assign({}, chunk, of))
 
-const began = ({ hasBegun }: Told, { step }: OfStep): ReadonlyArray<Chunk> =>
-  hasBegun ? [] : [{ type: "STEP_STARTED", stepName: step }]
+/** What was told of the answer is void: its messages end, and are named. */
+const taken = (told: Told, event: OfStep & { readonly attempt?: number }, custom: Custom): ReadonlyArray<Chunk> => [
+  ...ends(told, event),
+  ...custom("restart", {
+    step: event.step,
+    ...(event.attempt === undefined ? {} : { attempt: event.attempt }),
+    messages: [
+      ...told.text === undefined ? [] : [idOf(told, event, "text")],
+      ...told.reasoning === undefined ? [] : [idOf(told, event, "reasoning")]
+    ]
+  })
+]
+
+/** Behind what is void, the answer begins again. */
+const anew = ({ restarts }: Told, { step }: OfStep): Told => ({ ...nothing, restarts: restarts + 1, step })
+
+/** An answer that has begun is left: what was told of it is void, and its step ends. */
+const closing = (told: Told, run: string, custom: Custom): ReadonlyArray<Chunk> => {
+  const step = told.step!
+  return [...taken(told, { run, step }, custom), { type: "STEP_FINISHED", stepName: step }]
+}
+
+/** Whether an event is of a step that answers. */
+const speaks = ({ type }: AgentEvent): boolean => type === "part" || type === "answer"
+
+const began = ({ step: begun }: Told, { step }: OfStep): ReadonlyArray<Chunk> =>
+  begun === undefined ? [{ type: "STEP_STARTED", stepName: step }] : []
 
 const more = (told: Told, event: OfStep, kind: Kind, delta: string): ReadonlyArray<Chunk> => {
   if (delta === "") return []
@@ -217,7 +320,7 @@ const more = (told: Told, event: OfStep, kind: Kind, delta: string): ReadonlyArr
     : kind === "text"
     ? [{ type: "TEXT_MESSAGE_START", messageId, role: "assistant" }]
     : [
-      { type: "REASONING_START", messageId },
+      ...told.spanned ? [] : [{ type: "REASONING_START", messageId }],
       { type: "REASONING_MESSAGE_START", messageId, role: "reasoning" }
     ]
   const type = kind === "text" ? "TEXT_MESSAGE_CONTENT" : "REASONING_MESSAGE_CONTENT"
@@ -229,18 +332,27 @@ const ends = (told: Told, event: OfStep): ReadonlyArray<Chunk> => {
   return [
     ...told.reasoning !== undefined
       ? [{ type: "REASONING_MESSAGE_END", messageId: reasoning }, { type: "REASONING_END", messageId: reasoning }]
+      : told.spanned
+      ? [{ type: "REASONING_END", messageId: reasoning }]
       : [],
     ...told.text !== undefined ? [{ type: "TEXT_MESSAGE_END", messageId: idOf(told, event, "text") }] : []
   ]
 }
 
+type Answered = Extract<AgentEvent, { readonly type: "answer" }>
+
+const textIn = ({ answer }: Answered): string => AgentMessage.textOf(answer.content)
+
+const reasoningIn = ({ answer }: Answered): string =>
+  answer.content.map((part) => part.type === "thought" ? part.text : "").join("")
+
 /** What is still to be told of an answer. */
-const answer = (told: Told, event: Extract<AgentEvent, { readonly type: "answer" }>): ReadonlyArray<Chunk> => {
+const answer = (told: Told, event: Answered): ReadonlyArray<Chunk> => {
   const { content } = event.answer
-  const text = AgentMessage.textOf(content)
-  const reasoning = content.map((part) => part.type === "thought" ? part.text : "").join("")
+  const text = textIn(event)
+  const reasoning = reasoningIn(event)
   const parentMessageId = idOf(told, event, "text")
-  const rest = (kind: Kind, whole: string) => more(told, event, kind, whole.slice(told[kind] ?? 0))
+  const rest = (kind: Kind, whole: string) => more(told, event, kind, whole.slice(told[kind]?.length ?? 0))
   return [
     ...began(told, event),
     // In the order in which they were said first, so that who was cut off within goes on rightly.
@@ -249,8 +361,8 @@ const answer = (told: Told, event: Extract<AgentEvent, { readonly type: "answer"
       : [...rest("reasoning", reasoning), ...rest("text", text)],
     ...ends({
       ...told,
-      text: text === "" ? told.text : text.length,
-      reasoning: reasoning === "" ? told.reasoning : reasoning.length
+      text: text === "" ? told.text : empty,
+      reasoning: reasoning === "" ? told.reasoning : empty
     }, event),
     ...content.flatMap((part): ReadonlyArray<Chunk> => {
       switch (part.type) {
@@ -299,13 +411,12 @@ const status = (
   event: Extract<AgentEvent, { readonly type: "status" }>,
   told: Told,
   next: (told: Told) => State,
-  custom: (name: string, value: object) => ReadonlyArray<Chunk>
+  custom: Custom
 ): readonly [State, ReadonlyArray<Chunk>] => {
   const { depth, reason, run, status } = event
   const stands = custom("status", { status, ...(reason === undefined ? {} : { reason }) })
   if (depth === 0) {
-    const isOver = status === "completed" || status === "cancelled" || status === "failed"
-    return [{ ...state, top: { run, status, reason } }, isOver ? [] : stands]
+    return [{ ...state, top: { run, status, reason } }, isFinal(status as RunStatus) ? [] : stands]
   }
   // Whoever comes back is told again where a run stands that is over.
   if (told.isOver) return [state, []]

@@ -125,10 +125,14 @@ const agUi: Make = (_, from, children) => {
       state = next
       const within = place
       const stood = within[event.run]
-      const skipped = event.type === "answer" ? stood?.heard ?? 0 : 0
+      const isCounted = AgUiStream.isCounted(before, event)
+      const skipped = isCounted ? stood?.heard ?? 0 : 0
       const reached = AgUiStream.placeOf(next, event.run, event.at)
       // Where a run stands is told in between, to whoever comes.
-      place = { ...place, [event.run]: event.type === "status" && stood?.heard !== undefined ? stood : reached }
+      place = {
+        ...place,
+        [event.run]: event.type === "status" && !isCounted && stood?.heard !== undefined ? stood : reached
+      }
       const behind = StreamPlace.print(place)
       return chunks.slice(skipped).map((chunk, index) => {
         const told = chunks.slice(0, skipped + index + 1)

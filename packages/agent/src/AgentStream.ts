@@ -153,6 +153,7 @@ class Reader {
   private readonly agents = new Map<string, string>()
   private usage: AgentMessage.Usage = AgentMessage.noUsage
   private status = ""
+  private isOver = false
 
   constructor(run: string, agent: string, depth: number, after: Position.Cursor | undefined) {
     this.run = run
@@ -179,6 +180,7 @@ class Reader {
     })
     if (view.status === this.status) return events
     this.status = view.status
+    this.isOver = isFinal(view.status)
     const told = isFinal(view.status) || view.status === "suspended" || view.status === "running"
     return told
       ? [
@@ -199,6 +201,8 @@ class Reader {
 
   /** What was said by steps that have been told of, and are under way: the outcome says all of it again. */
   private due(): ReadonlyArray<AgentEvent> {
+    // Behind the end of the run nothing is said any more.
+    if (this.isOver) return []
     const due = this.early.filter(({ position: { seq } }) => seq <= this.last)
     if (due.length === 0) return []
     this.early = this.early.filter(({ position: { seq } }) => seq > this.last)
