@@ -14,11 +14,13 @@ import { Runs } from "@fermata/engine/Runs"
 import * as RunTraces from "@fermata/engine/RunTraces"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
+import * as MetricsServer from "@fermata/server/MetricsServer"
 import * as Server from "@fermata/server/Server"
 import * as ServerAccess from "@fermata/server/ServerAccess"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Context, Effect, Layer, Metric, Option, Schema, Tracer } from "effect"
 import { Tool, Toolkit } from "effect/ai"
+import { HttpRouter } from "effect/http"
 import { Workflow } from "effect/workflow"
 import { answer, call, calls, inTurn, world } from "./AgentWorld.ts"
 import { McpStub, text } from "./McpStub.ts"
@@ -268,6 +270,25 @@ describe("metrics over HTTP", () => {
       assert.strictEqual(requests({ http_route: "(none)", http_response_status_code: "404" }), 1)
       for (const run of runs) assert.notInclude(text, run)
     }).pipe(Effect.provide(served(EngineMetrics.layer))))
+
+  it.effect("N-52: a process that serves nothing else tells the same text at /metrics", () =>
+    Effect.gen(function*() {
+      yield* startOrder("1")
+      const context = yield* Effect.context<Server.Needs>()
+      const { dispose, handler } = HttpRouter.toWebHandler(
+        Layer.provide(MetricsServer.routes(), Layer.succeedContext(context)),
+        { disableLogger: true }
+      )
+      yield* Effect.addFinalizer(() => Effect.promise(dispose))
+      const alone = yield* Effect.promise(() => handler(new Request("http://localhost/metrics")))
+      const text = yield* Effect.promise(() => alone.text())
+      const { response, text: served } = yield* ask("/api/metrics")
+      assert.strictEqual(alone.headers.get("content-type"), response.headers.get("content-type"))
+      // But for what is asked of a server, and its streams.
+      const own = (all: string) => all.split("\n").filter((line) => !/http_server_|fermata_streams_/.test(line))
+      assert.deepStrictEqual(own(text), own(served))
+      assert.isAbove(linesOf(text).sum("fermata_run_starts_total", { workflow: "order" }), 0)
+    }).pipe(Effect.scoped, Effect.provide(served(EngineMetrics.layer))))
 
   it.effect("N-52: of a label no more than 200 values are told apart", () =>
     Effect.gen(function*() {

@@ -30,7 +30,8 @@ const state = HttpApiEndpoint.get("state", "/state", {
   success: Schema.Struct({ counts: Census, workers: Schema.Array(Owner) })
 }).annotate(RequiredScope, "read")
 
-const metrics = HttpApiEndpoint.get("metrics", "/metrics", {
+/** What a process does, as Prometheus reads it. A process that serves nothing else may serve this route alone. */
+export const metrics = HttpApiEndpoint.get("metrics", "/metrics", {
   success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/plain; version=0.0.4; charset=utf-8" }))
 }).annotate(RequiredScope, "read")
 

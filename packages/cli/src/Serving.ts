@@ -3,7 +3,6 @@ import { Contracts } from "@fermata/contracts/Contracts"
 import * as RemoteTasks from "@fermata/contracts/RemoteTasks"
 import * as EngineMetrics from "@fermata/engine/EngineMetrics"
 import { Feed } from "@fermata/engine/Feed"
-import * as IpAddress from "@fermata/engine/IpAddress"
 import * as NodeServer from "@fermata/host-node/NodeServer"
 import * as Server from "@fermata/server/Server"
 import * as ServerAccess from "@fermata/server/ServerAccess"
@@ -12,21 +11,18 @@ import * as Config_ from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
-import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
-import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import { readFileSync } from "node:fs"
-import { hostname, networkInterfaces } from "node:os"
 import { type CommandFailed, exitCodes, refused } from "./CommandFailed.ts"
-import * as Commands from "./Commands.ts"
 import * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
 import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
 import { why } from "./JsonOption.ts"
+import * as Listening from "./Listening.ts"
 import { exitWith, note } from "./Output.ts"
 import * as Words from "./Words.ts"
 
@@ -52,17 +48,8 @@ export const serve = (globals: Globals, options: Options): Effect.Effect<void, C
     const tls = options.tls === undefined ? undefined : yield* readTls(options.tls)
     const config = yield* Config.loadOrRecall(globals, [process.cwd()])
     const host = yield* Host.open(globals, { command: "serve", worker: work, idle: !work, config })
-    const isOwn = isLoopback(options.host)
-    const some = yield* host.refine(host.tokens.some)
-    if (!isOwn && !some) {
-      return yield* refused(
-        "TokenNeeded",
-        `--host ${options.host}: others than this machine reach it, and no token lets them in`,
-        [
-          `make one first: ${Commands.makeToken(globals.as)}`
-        ]
-      )
-    }
+    const isOwn = Listening.isLoopback(options.host)
+    yield* Listening.checkTokens(host, globals, options.host, `--host ${options.host}`)
     yield* host.serve()
     // Who is told to stop has done what it was asked for.
     yield* exitWith(exitCodes.completed)
@@ -71,7 +58,7 @@ export const serve = (globals: Globals, options: Options): Effect.Effect<void, C
     )
     const served = HttpRouter.serve(
       Server.routes({
-        hosts: [...ownNames(options.host), ...names],
+        hosts: [...Listening.ownNames(options.host), ...names],
         origins,
         proxies,
         agents: yield* heads(config),
@@ -91,16 +78,13 @@ export const serve = (globals: Globals, options: Options): Effect.Effect<void, C
         Effect.fail(
           isOfTls(cause)
             ? refused("CertificateInvalid", `--tls-cert and --tls-key are no certificate and its key: ${why(cause)}`)
-            : refused(
-              "PortUnusable",
-              `${isOwn ? "" : `--host ${options.host} `}--port ${port} cannot be listened on: ${why(cause)}`
-            )
+            : Listening.unusable(`${isOwn ? "" : `--host ${options.host} `}--port ${port}`, cause)
         )
       )
     )
     // Runs before the server closes, which waits for what is in flight.
     yield* Effect.addFinalizer(() => Context.get(context, Streams).close)
-    const plain = NetAddress.formatUrlUnsafe(Context.get(context, HttpServer.HttpServer).address)
+    const plain = Listening.urlOf(context)
     const url = tls === undefined ? plain : plain.replace(/^http:/, "https:")
     const programs = host.served()
     yield* note(
@@ -124,17 +108,6 @@ const heads = Effect.fnUntraced(function*({ config: { agents = [] } }: Config.Lo
   const { headOf } = yield* Effect.promise(() => import("./Agents.ts"))
   return agents.map(headOf)
 })
-
-const isLoopback = (host: string): boolean => host === "localhost" || IpAddress.judge(host).reach === "loopback"
-
-/** How others name a server that listens at this address: where it listens at all, by any that the machine has. */
-const ownNames = (host: string): ReadonlyArray<string> => {
-  if (host !== "0.0.0.0" && host !== "::") return [inUrl(host)]
-  const addresses = Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => inUrl(address)))
-  return [hostname(), ...addresses]
-}
-
-const inUrl = (host: string): string => host.includes(":") ? `[${host}]` : host
 
 const readTls = Effect.fnUntraced(function*({ cert, key }: NonNullable<Options["tls"]>) {
   const read = (option: string, file: string) =>

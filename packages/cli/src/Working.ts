@@ -12,15 +12,23 @@ import * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
 import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
+import type { MetricsPlace } from "./MetricsPlace.ts"
 import { err, exitWith, item, line, note } from "./Output.ts"
 import { isGone, ownerName } from "./Owners.ts"
 import { Teller, type Told } from "./Teller.ts"
 import * as Words from "./Words.ts"
 
-/** Works until it is interrupted, or with `untilIdle` until there is nothing left to do. */
+/** How long a worker works, and where it tells its metrics, if anywhere. */
+export interface Options {
+  /** Until there is nothing left to do; otherwise until it is interrupted. */
+  readonly untilIdle: boolean
+  readonly metrics: MetricsPlace | undefined
+}
+
+/** Works, and tells of it. */
 export const work = (
   globals: Globals,
-  { untilIdle }: { readonly untilIdle: boolean }
+  { metrics, untilIdle }: Options
 ): Effect.Effect<void, CommandFailed, Scope.Scope> =>
   Effect.gen(function*() {
     const config = yield* Config.loadOrRecall(globals, [process.cwd()])
@@ -42,6 +50,11 @@ export const work = (
       Stream.runForEach((committed) => Effect.forEach(teller.take(committed), tell(globals, host), { discard: true })),
       Effect.forkScoped({ startImmediately: true })
     )
+    // Before it takes up anything, so that what it does is counted from the first step.
+    if (metrics !== undefined) {
+      const { serve } = yield* Effect.promise(() => import("./MetricsPort.ts"))
+      yield* serve(host, globals, metrics)
+    }
     yield* host.serve()
     const serves = [...host.served(), "contracts"]
     yield* note(

@@ -151,6 +151,16 @@ describe("mistakes with commands", () => {
       mistake("emit", "fermata emit needs the argument <event>"),
       mistake("runs show 1234 5678", "fermata runs show takes no further argument: \"5678\""),
       mistake("doctor now", "takes no further argument: \"now\""),
+      ...["", "prometheus", "localhost", "1:2:3", "::1:9464", "[::1]", "9464x", "65536", "-1", "http://127.0.0.1:9464"]
+        .map((
+          place
+        ) =>
+          mistake(
+            ["worker", `--metrics=${place}`],
+            "expected HOST:PORT such as 127.0.0.1:9464",
+            `found ${JSON.stringify(place)}`
+          )
+        ),
       mistake("worker start", "takes no further argument: \"start\""),
       mistake("contracts check", "fermata contracts check needs the argument <file>")
     ]))

@@ -18,6 +18,7 @@ import { HostClock } from "./HostClock.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as Meters from "./internal/Meters.ts"
 import { RecentMap } from "./internal/RecentMap.ts"
+import { Store } from "./Store.ts"
 
 /** Measures the engine while the layer lives. Twice for one engine is once. */
 export const layer: Layer.Layer<never, never, Engine | HostClock> = Layer.effectDiscard(Effect.gen(function*() {
@@ -54,6 +55,13 @@ export const refresh = (backend: Pick<Backend, "census">): Effect.Effect<void, S
     meters.set("fermata.runs.suspended", "reason", byReason)
   })
 
+/** What `text` says, with the runs of the store counted anew, but no more often than every 5 s, however often and by whomever it is asked for. */
+export const scraped: Effect.Effect<Effect.Effect<string, StorageFailed>, never, Store> = Effect.gen(function*() {
+  const { backend } = yield* Store
+  const counted = yield* Effect.cachedWithTTL(refresh(backend), scrapedMs)
+  return Effect.andThen(counted, text)
+})
+
 /** Every metric of this process as Prometheus reads them: version 0.0.4 of its text. */
 export const text: Effect.Effect<string> = PrometheusMetrics.format({ metricNameMapper: Meters.prometheusName })
 
@@ -68,6 +76,7 @@ export const meters: Effect.Effect<Pick<Meters.Meters, "request" | "streams">> =
 // ----------------------------------------------------------------------------
 
 const censusMs = 30_000
+const scrapedMs = 5_000
 /** Attempts under way that are known here. Of others the duration is not told. */
 const mostOpen = 10_000
 

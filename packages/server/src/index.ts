@@ -1,6 +1,7 @@
 /** Serves the HTTP surface of Fermata. */
 export * as AgentGate from "./AgentGate.ts"
 export * as AgentHttp from "./AgentHttp.ts"
+export * as MetricsServer from "./MetricsServer.ts"
 export * as Server from "./Server.ts"
 export * as ServerAccess from "./ServerAccess.ts"
 export type * as ServerOptions from "./ServerOptions.ts"

@@ -23,8 +23,11 @@ import type { unhandled } from "effect/Types"
 import { defaultMaxBody, type ServerOptions } from "../ServerOptions.ts"
 import * as ProblemResponse from "./ProblemResponse.ts"
 
-/** Stands before all routes of a router. */
-export const layer = (options: ServerOptions): Layer.Layer<never, never, HttpRouter.HttpRouter> => {
+/** Stands before all routes of a router. What its metrics call the route of a request, `routeOf` says. */
+export const layer = (
+  options: ServerOptions,
+  routeOf: typeof routeAt = routeAt
+): Layer.Layer<never, never, HttpRouter.HttpRouter> => {
   const most = options.maxBody ?? defaultMaxBody
   const hosts = new Set([...loopback, ...(options.hosts ?? []).map((host) => host.toLowerCase())])
   const origins = new Set(options.origins ?? [])
@@ -50,7 +53,7 @@ export const layer = (options: ServerOptions): Layer.Layer<never, never, HttpRou
               : Effect.flatMap(HttpServerRequest, (request) => ProblemResponse.ofCause(request, most, cause))
           ),
           Effect.map(HttpServerResponse.setHeaders(safe)),
-          measured(tell)
+          measured(tell, routeOf)
         )
     ),
     { global: true }
@@ -65,7 +68,7 @@ export const isLoopback = (request: HttpServerRequest): boolean => loopback.incl
 // ----------------------------------------------------------------------------
 
 /** By the pattern of its route: what callers write into paths makes no metric of its own. */
-const measured = (tell: Tell) =>
+const measured = (tell: Tell, routeOf: typeof routeAt) =>
 <E, R>(
   answer: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest> =>
@@ -76,7 +79,7 @@ const measured = (tell: Tell) =>
     const response = yield* answer
     const path = originalUrl.replace(/^https?:\/\/[^/]*/, "").split("?")[0]!
     const millis = Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6
-    tell(method, routeAt(method, path) ?? "(none)", response.status, millis)
+    tell(method, routeOf(method, path) ?? "(none)", response.status, millis)
     return response
   })
 

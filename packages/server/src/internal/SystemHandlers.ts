@@ -3,7 +3,6 @@ import { Api } from "@fermata/api/Api"
 import * as EngineMetrics from "@fermata/engine/EngineMetrics"
 import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
-import { Store } from "@fermata/engine/Store"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { Streams } from "../Streams.ts"
@@ -16,20 +15,14 @@ export const layer = HttpApiBuilder.group(
   Effect.fn(function*(handlers) {
     const runs = yield* Runs
     const feed = yield* Feed
-    const { backend } = yield* Store
     const streams = yield* Streams
     const meters = yield* EngineMetrics.meters
-    // Whoever scrapes often, or many at once, has the runs counted no more than that.
-    const counted = yield* Effect.cachedWithTTL(EngineMetrics.refresh(backend), censusMs)
+    const scraped = yield* EngineMetrics.scraped
     return handlers.handleAll({
       heartbeat: () => Effect.succeed({ status: "alive" }),
       health: () => Effect.map(feed.position, (position) => ({ status: "healthy", position })),
       workers: () => Effect.map(runs.owners, (workers) => ({ workers })),
-      metrics: () =>
-        counted.pipe(
-          Effect.andThen(Effect.map(streams.open, meters.streams)),
-          Effect.andThen(EngineMetrics.text)
-        ),
+      metrics: () => Effect.andThen(Effect.map(streams.open, meters.streams), scraped),
       reap: Effect.fnUntraced(function*({ payload }) {
         return { reaped: yield* runs.reap({ ...payload, by: yield* Acting.name }) }
       }),
@@ -37,9 +30,3 @@ export const layer = HttpApiBuilder.group(
     })
   })
 )
-
-// ----------------------------------------------------------------------------
-// internal
-// ----------------------------------------------------------------------------
-
-const censusMs = 5_000

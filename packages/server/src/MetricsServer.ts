@@ -1,0 +1,57 @@
+/**
+ * The metrics of a process that serves nothing else, such as a worker: `GET
+ * /metrics`, where Prometheus looks, with the text of `/api/metrics`. What stands
+ * before the routes of a server stands before this one too.
+ */
+import { Access } from "@fermata/api/Access"
+import { RouteNotFound } from "@fermata/api/ApiErrors"
+import * as SystemGroup from "@fermata/api/SystemGroup"
+import * as EngineMetrics from "@fermata/engine/EngineMetrics"
+import type { Store } from "@fermata/engine/Store"
+import * as Effect from "effect/Effect"
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServer from "effect/http/HttpServer"
+import * as Layer from "effect/Layer"
+import * as Front from "./internal/Front.ts"
+import * as ProblemResponse from "./internal/ProblemResponse.ts"
+import type { ServerOptions } from "./ServerOptions.ts"
+
+/** Adds the route to a router, for tokens of the scope `read`. Give `EngineMetrics.layer` beside it, which counts. */
+export const routes = (
+  options: Pick<ServerOptions, "hosts" | "proxies"> = {}
+): Layer.Layer<never, never, Access | Store | HttpRouter.HttpRouter> =>
+  Layer.mergeAll(
+    Front.layer(options, (_, path) => path === SystemGroup.metrics.path ? path : undefined),
+    nothingElse,
+    HttpApiBuilder.layer(MetricsApi).pipe(Layer.provide(handlers), Layer.provide(HttpServer.layerServices))
+  )
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** The routes of a server are none here. */
+const nothingElse = HttpRouter.use((router) =>
+  router.add(
+    "*",
+    "*",
+    ({ method, url }) => Effect.succeed(ProblemResponse.of(new RouteNotFound({ method, path: url.split("?")[0]! })))
+  )
+)
+
+class MetricsApi extends HttpApi.make("fermata-metrics")
+  .add(HttpApiGroup.make("metrics").add(SystemGroup.metrics))
+  .middleware(Access)
+{}
+
+const handlers = HttpApiBuilder.group(
+  MetricsApi,
+  "metrics",
+  Effect.fn(function*(handlers) {
+    const scraped = yield* EngineMetrics.scraped
+    return handlers.handleAll({ metrics: () => scraped })
+  })
+)
