@@ -23,7 +23,7 @@ import { errorType, json, link, type Telling } from "./internal/SpanParts.ts"
 import { StepSpans } from "./internal/StepSpans.ts"
 import { WaitSpans } from "./internal/WaitSpans.ts"
 import type { EntryOf, JournalEntry } from "./JournalEntry.ts"
-import type { RunSpan, RunTraceOptions, SpanAttributes } from "./RunSpan.ts"
+import type { RunSpan, RunTraceOptions, SpanAttributes, SpanLink } from "./RunSpan.ts"
 import * as TraceIds from "./TraceIds.ts"
 
 /** How a run stands since a commit without entries. */
@@ -204,7 +204,7 @@ export class RunTrace {
     steps.close(entry.at)
     this.waits.close(entry.at)
     this.endWake(status, entry.at)
-    const caller = requested?.caller === undefined ? undefined : TraceIds.ofTraceparent(requested.caller)
+    const caller = callerOf(requested)
     this.telling.tell({
       spanId: this.telling.rootId,
       parentId: undefined,
@@ -227,7 +227,7 @@ export class RunTrace {
       links: [
         ...(requested?.parent === undefined ? [] : [link(requested.parent, "parent")]),
         ...(forked === undefined ? [] : [link(forked.from, forked.retry === true ? "retry of" : "fork of")]),
-        ...(caller === undefined ? [] : [{ ...caller, attributes: { "fermata.link": "caller" } }])
+        ...(caller === undefined ? [] : [caller])
       ],
       ...(error === undefined ? {} : { error })
     })
@@ -237,6 +237,17 @@ export class RunTrace {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** The span in which somebody asked for the run. Of a run that the body of another asked for, the link to that one says it. */
+const callerOf = (requested: EntryOf<"RunRequested"> | undefined): SpanLink | undefined => {
+  const caller = requested?.caller === undefined ? undefined : TraceIds.ofTraceparent(requested.caller)
+  if (caller === undefined) return undefined
+  const { spanId, traceId } = caller
+  const parent = requested?.parent
+  return parent !== undefined && traceId === TraceIds.traceId(parent) && spanId === TraceIds.spanId(parent, "root")
+    ? undefined
+    : { traceId, spanId, attributes: { "fermata.link": "caller" } }
+}
 
 /** A life of the run: from its first entry to its suspension, or until another process goes on. */
 interface Wake {

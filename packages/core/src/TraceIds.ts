@@ -16,6 +16,12 @@ export interface SpanPlace {
   readonly spanId: string
 }
 
+/** What a `traceparent` says. */
+export interface Traceparent extends SpanPlace {
+  /** Whether whoever made the span tells it to a collector. */
+  readonly sampled: boolean
+}
+
 /** The trace of a run: 32 hex digits, those of its id where it begins with as many. */
 export const traceId = (runId: string): string =>
   startsAsTrace.test(runId) && !runId.startsWith(nothing)
@@ -29,15 +35,16 @@ export const spanId = (runId: string, role: SpanRole, seq = 0, index = 0): strin
   return hex(id === 0n ? all : id)
 }
 
-/** The context of a span as `traceparent` of the W3C; what has this text is sampled. */
-export const traceparent = ({ spanId, traceId }: SpanPlace): string => `00-${traceId}-${spanId}-01`
+/** The context of a span as `traceparent` of the W3C. It counts as told to a collector where it does not say otherwise. */
+export const traceparent = ({ sampled = true, spanId, traceId }: SpanPlace & Partial<Traceparent>): string =>
+  `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`
 
 /** The context that a `traceparent` names; undefined where it is none. */
-export const ofTraceparent = (text: string): SpanPlace | undefined => {
+export const ofTraceparent = (text: string): Traceparent | undefined => {
   const found = form.exec(text)
   return found === null || found[1] === nothing || found[2] === nothing.slice(16)
     ? undefined
-    : { traceId: found[1]!, spanId: found[2]! }
+    : { traceId: found[1]!, spanId: found[2]!, sampled: (Number.parseInt(found[3]!, 16) & 1) === 1 }
 }
 
 // ----------------------------------------------------------------------------
@@ -47,7 +54,7 @@ export const ofTraceparent = (text: string): SpanPlace | undefined => {
 const roles = { root: 0, wake: 1, step: 2, wait: 3, suspension: 4, body: 5 } as const
 
 const startsAsTrace = /^[0-9a-f]{32}/
-const form = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-|$)/
+const form = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/
 const nothing = "0".repeat(32)
 
 const all = (1n << 64n) - 1n

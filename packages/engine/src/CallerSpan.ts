@@ -18,7 +18,7 @@ export const within =
       : Effect.provideService(
         effect,
         Tracer.ParentSpan,
-        Tracer.externalSpan({ ...caller, sampled: true })
+        Tracer.externalSpan(caller)
       )) as Effect.Effect<
         A,
         E,
@@ -26,7 +26,7 @@ export const within =
       >
   }
 
-/** The span of this moment as `traceparent`; undefined where it is told nowhere. */
+/** The span of this moment as `traceparent`, which says whether it is told to a collector; undefined where nobody makes spans. */
 export const current: Effect.Effect<string | undefined> = Effect.map(
   Effect.context<never>(),
   (context: Context.Context<never>) => RunSpans.caller(context)

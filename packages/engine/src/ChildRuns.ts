@@ -79,7 +79,7 @@ export const run = (request: StartRequest): Effect.Effect<JournalEntry.ExitJson,
         new Error(`Run ${id} of "${workflow}" is asked for in the body of a workflow, not in a step or outside a run`)
       )
     }
-    const { by, row } = place.run
+    const { by, caller, row } = place.run
     const granted = (yield* Reserved.granted(id)) ?? request.granted
     const payload = yield* Effect.orDie(
       Handover.given(`payload of workflow "${workflow}"`, request.payload, Handover.giver(row))
@@ -91,6 +91,7 @@ export const run = (request: StartRequest): Effect.Effect<JournalEntry.ExitJson,
       parent: row.id,
       listener: row.id,
       by,
+      caller,
       granted
     })
     const ended = place.run.children.ask({

@@ -8,22 +8,19 @@
  */
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as TimeText from "@fermata/core/TimeText"
-import * as TraceIds from "@fermata/core/TraceIds"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Logger from "effect/Logger"
-import * as Option from "effect/Option"
-import * as References from "effect/References"
-import * as Tracer from "effect/Tracer"
-import { CurrentRun } from "./internal/run/RunPort.ts"
+import * as LogParts from "./internal/LogParts.ts"
 
 /** Formats what is logged as one line of JSON, without a line feed. */
-export const json: Logger.Logger<unknown, string> = Logger.make(({ cause, date, fiber, logLevel, message }) => {
-  const parts: ReadonlyArray<unknown> = Array.isArray(message) ? message : [message]
-  const texts = parts.filter((part) => !isFields(part)).map((part) => typeof part === "string" ? part : told(part))
-  return lineOf(date.getTime(), logLevel.toLowerCase(), texts.join(" "), {
-    ...placeOf(fiber.context),
-    ...fieldsOf([...parts.filter(isFields), Context.get(fiber.context, References.CurrentLogAnnotations)]),
+export const json: Logger.Logger<unknown, string> = Logger.make((options) => {
+  const { cause, date, logLevel } = options
+  const { fields, message, place, span: { spanId, traceId } } = LogParts.of(options)
+  return lineOf(date.getTime(), logLevel.toLowerCase(), message.map(LogParts.textOf).join(" "), {
+    ...place,
+    ...(traceId === undefined ? {} : { traceId }),
+    ...(spanId === undefined ? {} : { spanId }),
+    ...fieldsOf(fields),
     ...(cause.reasons.length === 0 ? {} : { error: Cause.pretty(cause) })
   })
 })
@@ -40,45 +37,11 @@ export const lineOf = (
 // internal
 // ----------------------------------------------------------------------------
 
-const longest = 8_192
-
-/** A value of any kind, which need not be plain. */
-const told = (value: unknown): string => StoredJson.show(value, longest)
-
-const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Error)
-
 /** Plain values as they are, and all others as text. What the line says already keeps its name. */
-const fieldsOf = (all: ReadonlyArray<Readonly<Record<string, unknown>>>): Record<string, unknown> => {
-  const fields: Record<string, unknown> = {}
-  for (const one of all) {
-    for (const [name, value] of Object.entries(one)) {
-      const own = names[name] ?? name
-      fields[reserved.has(own) ? `${own}_` : own] = isPlain(value) ? value : told(value)
-    }
-  }
-  return fields
-}
+const fieldsOf = (all: LogParts.LogParts["fields"]): Record<string, unknown> =>
+  Object.fromEntries(all.map(([name, value]) => [
+    reserved.has(name) ? `${name}_` : name,
+    LogParts.isPlain(value) ? value : LogParts.textOf(value)
+  ]))
 
-const isPlain = (value: unknown): boolean =>
-  typeof value === "string" || typeof value === "boolean" || value === null || Number.isFinite(value)
-
-/** What the engine's own lines call these. */
-const names: Readonly<Record<string, string>> = { runId: "run", stepId: "step" }
 const reserved: ReadonlySet<string> = new Set(["time", "level", "message", "error", "traceId", "spanId"])
-
-/** The run and the step whose code logs, and the span in which it does. */
-const placeOf = (context: Context.Context<never>): Readonly<Record<string, unknown>> => {
-  const place = Context.get(context, CurrentRun)
-  const span = Option.getOrUndefined(Context.getOption(context, Tracer.ParentSpan))
-  const row = place?.run.row
-  return {
-    ...(row === undefined ? {} : { run: row.id, workflow: row.workflow }),
-    ...(place?.step === undefined ? {} : { step: place.step }),
-    ...(span !== undefined && !(span instanceof Tracer.NativeSpan)
-      ? { traceId: span.traceId, spanId: span.spanId }
-      : row === undefined
-      ? {}
-      : { traceId: TraceIds.traceId(row.id) })
-  }
-}

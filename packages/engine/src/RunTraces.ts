@@ -8,6 +8,7 @@
  * later, out of the journal, and holds no memory meanwhile. A process that dies
  * between the two has the next one send those spans again, under the same ids.
  */
+import type { JournalEntry } from "@fermata/core/JournalEntry"
 import type { RunSpan } from "@fermata/core/RunSpan"
 import { RunTrace } from "@fermata/core/RunTrace"
 import * as Effect from "effect/Effect"
@@ -21,6 +22,8 @@ import { HostClock } from "./HostClock.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import type { EngineRuntime } from "./internal/EngineRuntime.ts"
 import { RecentMap } from "./internal/RecentMap.ts"
+import * as RunSpans from "./internal/RunSpans.ts"
+import * as Sampler from "./Sampler.ts"
 
 /** The spans were not taken. `retryable`: the same again may be. */
 export class SpansRefused extends Schema.TaggedError<SpansRefused>()("SpansRefused", {
@@ -38,6 +41,8 @@ export interface Options {
   readonly send: (spans: ReadonlyArray<RunSpan>) => Effect.Effect<void, SpansRefused>
   /** Whether inputs, outputs and what models said are told too. Default false. */
   readonly content?: boolean | undefined
+  /** Which traces are told, each whole or not at all; `Sampler.all` when absent. */
+  readonly sampler?: Sampler.Sampler | undefined
   /** How long spans are gathered before they are sent. Default 1,000. */
   readonly intervalMs?: number | undefined
   /** How long sending may take. Default 10,000. */
@@ -72,6 +77,8 @@ const leaseMs = 20_000
 const pauses = { first: 1_000, most: 30_000 }
 /** Traces that are kept in memory: those of other runs are read from the journal again. */
 const mostKept = 2_000
+/** Runs that are known to be told of nothing. */
+const mostUntold = 10_000
 const pageSize = 500
 
 const start = Effect.fnUntraced(function*(
@@ -188,6 +195,8 @@ class Reader {
   private readonly runtime: EngineRuntime
   private readonly options: Options
   private readonly traces = new RecentMap<string, Read>(mostKept)
+  /** Runs whose traces the sampler leaves out. */
+  private readonly untold = new RecentMap<string, true>(mostUntold)
 
   constructor(runtime: EngineRuntime, options: Options) {
     this.runtime = runtime
@@ -196,6 +205,7 @@ class Reader {
 
   forget(): void {
     this.traces.clear()
+    this.untold.clear()
   }
 
   readonly spansOf = (rows: ReadonlyArray<Change>): Effect.Effect<ReadonlyArray<RunSpan>> =>
@@ -209,10 +219,12 @@ class Reader {
       (all) => all.flat()
     )
 
-  private readonly ofEntries = Effect.fnUntraced(function*(this: Reader, { entries, first, run }: EntriesChange) {
+  private readonly ofEntries = Effect.fnUntraced(function*(this: Reader, change: EntriesChange) {
+    const { entries, first, run } = change
     const { store } = this.runtime
+    if (this.untold.get(run) !== undefined) return []
     let read = this.traces.get(run)
-    if (read === undefined || (read.trace !== undefined && read.next < first)) read = yield* this.begin(run, first)
+    if (read === undefined || (read.trace !== undefined && read.next < first)) read = yield* this.begin(change)
     const { trace } = read
     if (trace === undefined) return []
     const exit = yield* Effect.exit(store.read(run, first, entries))
@@ -226,6 +238,7 @@ class Reader {
       // What was told before a store was put back is not told again.
       if (entry.seq < read.next) continue
       read.next = entry.seq + 1
+      if (this.leavesOut(change, entry)) return []
       spans.push(...trace.add(entry))
     }
     if (trace.isOver) this.traces.delete(run)
@@ -233,7 +246,8 @@ class Reader {
   })
 
   /** The trace of a run up to this entry, of which nothing is told. */
-  private readonly begin = Effect.fnUntraced(function*(this: Reader, run: string, upTo: number) {
+  private readonly begin = Effect.fnUntraced(function*(this: Reader, change: EntriesChange) {
+    const { first: upTo, run } = change
     const trace = new RunTrace(run, { content: this.options.content })
     const read: Read = { trace, next: 0 }
     this.traces.set(run, read)
@@ -245,11 +259,25 @@ class Reader {
         read.trace = undefined
         break
       }
+      if (this.leavesOut(change, entries.value[0]!)) {
+        read.trace = undefined
+        break
+      }
       for (const entry of entries.value) trace.add(entry)
       read.next += entries.value.length
     }
     return read
   })
+
+  /** Whether this is the first entry of a run of which nothing is told. */
+  private leavesOut({ root, run }: EntriesChange, entry: JournalEntry): boolean {
+    if (entry.seq > 0) return false
+    const caller = RunSpans.callerIn(entry)
+    if (Sampler.takesRun(this.options.sampler ?? Sampler.all, { id: run, root, caller })) return false
+    this.traces.delete(run)
+    this.untold.set(run, true)
+    return true
+  }
 }
 
 interface Read {

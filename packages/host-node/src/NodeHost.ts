@@ -94,7 +94,7 @@ export const layer = (
     const seen = readOnly === false ? Seen.layer(db) : Layer.empty
     return Layer.mergeAll(Bulk.served, ChunkSweep.layer, Otlp.layer, seen).pipe(
       Layer.provideMerge(Engine.layer),
-      Layer.provideMerge(Otlp.layerTracer),
+      Layer.provideMerge(Layer.merge(Otlp.layerTracer, Otlp.layerLogger)),
       Layer.provideMerge(layerStore(options)),
       Layer.provideMerge(Egress.layer(egress)),
       Layer.provide(Layer.succeed(EngineOptions, {

@@ -1,4 +1,4 @@
-/** A workflow that sleeps, asks, hangs until it may go on, and starts a run of its own. Its step makes a span and knows a secret. */
+/** A workflow that sleeps, asks, hangs until it may go on, and starts a run of its own. Its step makes a span, logs, and knows a secret. */
 import { defineConfig } from "@fermata/cli/Config"
 import { SecretRef } from "@fermata/core/SecretRef"
 import * as Approval from "@fermata/engine/Approval"
@@ -17,9 +17,10 @@ const book = Step.make("book", {
     Effect.flatMap(
       Secrets.resolve(key),
       (text) =>
-        Effect.withSpan(Effect.succeed(Redacted.value(text).length), `with ${Redacted.value(text)}`, {
-          attributes: { key: Redacted.value(text) }
-        })
+        Effect.logWarning(`books with ${Redacted.value(text)}`, { seats: 2, order: { words: "private words" } }).pipe(
+          Effect.as(Redacted.value(text).length),
+          Effect.withSpan(`with ${Redacted.value(text)}`, { attributes: { key: Redacted.value(text) } })
+        )
     )
 })
 
@@ -43,6 +44,7 @@ const Trip = Workflow.make("Trip", {
 const TripLayer = Trip.toLayer(({ id }) =>
   Effect.withSpan(
     Effect.gen(function*() {
+      yield* Effect.logWarning("sets out")
       yield* book({ key: { secret: "TRIP_KEY" } })
       yield* Effect.sleep("100 millis")
       yield* Approval.ask("go", { prompt: "private words", approvers: ["tester"] })

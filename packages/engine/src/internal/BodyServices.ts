@@ -26,6 +26,8 @@ const nanosPerMilli = 1_000_000n
 export interface BodyWorld {
   /** The run. */
   readonly id: string
+  /** Whether its trace is told. */
+  readonly sampled: boolean
   /** Whether it is replayed at this moment. */
   readonly replaying: boolean
   /** What random numbers and ids follow from. A fork goes on with another than it shares. */

@@ -139,6 +139,7 @@ export const make = (
         ...(title === undefined ? {} : { title }),
         // The person who asked for a run counts as having asked for its children.
         ...(place?.run.by === undefined ? {} : { by: place.run.by }),
+        ...(place?.run.caller === undefined ? {} : { caller: place.run.caller }),
         ...(granted === undefined ? {} : { granted })
       }
       if (place !== undefined && place.step === undefined) {

@@ -1,47 +1,72 @@
 /** What `Otlp` loads where there is somebody to tell. */
 import type { RunSpan, SpanAttributes } from "@fermata/core/RunSpan"
-import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
-import * as OtlpExporter from "effect/observability/OtlpExporter"
+import * as Logger from "effect/Logger"
 import * as OtlpMetrics from "effect/observability/OtlpMetrics"
 import * as OtlpResource from "effect/observability/OtlpResource"
 import * as OtlpSerialization from "effect/observability/OtlpSerialization"
 import * as OtlpTracer from "effect/observability/OtlpTracer"
+import * as Tracer from "effect/Tracer"
 import * as EngineMetrics from "../EngineMetrics.ts"
 import * as RunTraces from "../RunTraces.ts"
+import { CurrentSampler } from "../Sampler.ts"
+import * as OtlpLogs from "./OtlpLogs.ts"
+import * as OtlpSending from "./OtlpSending.ts"
 import type { Endpoint, Settings } from "./OtlpSettings.ts"
+import * as SampledTracer from "./SampledTracer.ts"
 
-/** The tracer that tells the spans that code makes. */
+/** The tracer that tells the spans that code makes, and the sampler that decides which. */
 export const tracer = (settings: Settings, { headers, url }: Endpoint): Layer.Layer<never> =>
-  told(
-    settings,
-    (resource) => OtlpTracer.layer({ url, headers, resource, shutdownTimeout: closing, exportInterval: interval })
+  Layer.merge(
+    Layer.effect(
+      Tracer.Tracer,
+      Effect.gen(function*() {
+        const resource = yield* OtlpSending.resource
+        const own = yield* OtlpTracer.make({
+          url,
+          headers,
+          resource,
+          shutdownTimeout: OtlpSending.closing,
+          exportInterval: OtlpSending.interval
+        })
+        return SampledTracer.make(own, settings.sampler)
+      })
+    ).pipe(Layer.provide(OtlpSending.layer(settings))),
+    Layer.succeed(CurrentSampler, settings.sampler)
+  )
+
+/** The logger that tells what code logs, beside those that there are. */
+export const logger = (settings: Settings, endpoint: Endpoint): Layer.Layer<never> =>
+  Logger.layer([OtlpLogs.make(endpoint, settings.content)], { mergeWithExisting: true }).pipe(
+    Layer.provide(OtlpSending.layer(settings))
   )
 
 /** The traces of runs and the metrics. */
 export const layer = (settings: Settings) => {
-  const { content, metrics, traces } = settings
+  const { content, metrics, sampler, traces } = settings
   return Layer.merge(
     traces === undefined ?
       Layer.empty :
       Layer.unwrap(
         Effect.map(
           sender(settings, traces),
-          (send) => RunTraces.layer({ send, content, closeMs: Duration.toMillis(closing) })
+          (send) => RunTraces.layer({ send, content, sampler, closeMs: Duration.toMillis(OtlpSending.closing) })
         )
       ),
     metrics === undefined ? Layer.empty : Layer.merge(
       EngineMetrics.layer,
-      told(
-        settings,
-        (resource) =>
-          OtlpMetrics.layer({ url: metrics.url, headers: metrics.headers, resource, shutdownTimeout: closing })
-      )
+      Layer.unwrap(Effect.map(OtlpSending.resource, (resource) =>
+        OtlpMetrics.layer({
+          url: metrics.url,
+          headers: metrics.headers,
+          resource,
+          shutdownTimeout: OtlpSending.closing
+        }))).pipe(Layer.provide(OtlpSending.layer(settings)))
     )
   )
 }
@@ -50,55 +75,11 @@ export const layer = (settings: Settings) => {
 // internal
 // ----------------------------------------------------------------------------
 
-/** How long spans of code are gathered, and how long the end of the process waits for a collector. */
-const interval = Duration.seconds(1)
-const closing = Duration.seconds(2)
-/** A collector that is silent so long is taken to be down. Longer, and what is to be told to it would pile up. */
-const silence = Duration.seconds(5)
-
-type Resource = NonNullable<Parameters<typeof OtlpTracer.layer>[0]["resource"]>
-
-const serialization = ({ protocol }: Settings): Layer.Layer<OtlpSerialization.OtlpSerialization> =>
-  protocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf
-
-/** Who tells: what the environment says of it, or `fermata`. */
-const resourceOf = Effect.gen(function*() {
-  const named = yield* Config.option(Config.String("OTEL_SERVICE_NAME"))
-  const attributes = yield* Config.String("OTEL_RESOURCE_ATTRIBUTES").pipe(Config.withDefault(""))
-  const isNamed = named._tag === "Some" || /(?:^|,)\s*service\.name\s*=/.test(attributes)
-  return isNamed ? undefined : { serviceName: "fermata" }
-}).pipe(Effect.orDie)
-
-/** A collector that does not answer is a failure that is not tried again at once: what was to be told is dropped for a minute. */
-const client = Layer.effect(
-  HttpClient.HttpClient,
-  Effect.map(
-    HttpClient.HttpClient,
-    HttpClient.transformResponse((response) =>
-      Effect.timeoutOrElse(response, {
-        duration: silence,
-        orElse: () => Effect.die(new Error("the collector is silent"))
-      })
-    )
-  )
-).pipe(Layer.provide(FetchHttpClient.layer))
-
-const told = (
-  settings: Settings,
-  make: (
-    resource: Resource | undefined
-  ) => Layer.Layer<OtlpExporter.Flusher, never, HttpClient.HttpClient | OtlpSerialization.OtlpSerialization>
-): Layer.Layer<never> =>
-  Layer.unwrap(Effect.map(resourceOf, make)).pipe(
-    Layer.provide(client),
-    Layer.provide(serialization(settings))
-  ) as Layer.Layer<never>
-
 /** Posts the spans of runs. */
 const sender = (settings: Settings, { headers, url }: Endpoint) =>
   Effect.gen(function*() {
-    const resource = yield* Effect.flatMap(resourceOf, OtlpResource.fromConfig)
-    const context = yield* Layer.build(Layer.merge(FetchHttpClient.layer, serialization(settings)))
+    const resource = yield* Effect.flatMap(OtlpSending.resource, OtlpResource.fromConfig)
+    const context = yield* Layer.build(Layer.merge(FetchHttpClient.layer, OtlpSending.serialization(settings)))
     return (spans: ReadonlyArray<RunSpan>) =>
       Effect.gen(function*() {
         const http = yield* HttpClient.HttpClient

@@ -176,7 +176,7 @@ export class Bodies {
       : `${key}#${attempt.attempt}`
     this.run.pass.inner.delete(`${inside}/`)
     const place: Place = { run: this.port, step: key, inside, confidant: meter }
-    const seen = RunSpans.ofStep(this.run.host.stepContext(asker), this.run.row.id, entry.seq)
+    const seen = RunSpans.ofStep(this.run.host.stepContext(asker), this.run.traced, entry.seq)
     const context = Context.add(seen, CurrentRun, place)
     return { attempt, context, meter, place }
   }

@@ -16,6 +16,7 @@ export class Port implements RunPort {
   readonly row: RunRow
   readonly giver: Giver
   readonly by: string | undefined
+  readonly caller: string | undefined
   readonly steps: RunPort["steps"]
   readonly waits: RunPort["waits"]
   readonly questions: RunPort["questions"]
@@ -33,7 +34,7 @@ export class Port implements RunPort {
     digests: RunDigests,
     outsideWaits: OutsideWaits,
     parts: Parts,
-    by: string | undefined
+    asked: Pick<RunPort, "by" | "caller">
   ) {
     this.run = run
     this.main = main
@@ -41,7 +42,8 @@ export class Port implements RunPort {
     this.outsideWaits = outsideWaits
     this.row = run.row
     this.giver = { runId: run.row.id, workflow: run.row.workflow }
-    this.by = by
+    this.by = asked.by
+    this.caller = asked.caller
     this.steps = parts.steps
     this.waits = parts.waits
     this.questions = parts.questions

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type { BlobRow, RunRow } from "../../Backend.ts"
 import type * as Leaving from "../Leaving.ts"
 import type { NoteKind } from "../NoteKinds.ts"
+import * as RunSpans from "../RunSpans.ts"
 import { Alarms } from "./Alarms.ts"
 import type { Diverged } from "./Answer.ts"
 import { Batch } from "./Batch.ts"
@@ -45,6 +46,8 @@ export class RunCore {
   phase = Phase.replaying
   /** ms since the epoch, of the last delivered entry. */
   time: number
+  /** As its spans look at it. */
+  readonly traced: RunSpans.Traced
   /** What random numbers and ids of the body follow from. */
   seed: string
   /** Live happenings that have not been journaled yet. */
@@ -68,6 +71,7 @@ export class RunCore {
     this.host = host
     this.registration = registration
     this.row = row
+    this.traced = { id: row.id, sampled: RunSpans.isSampled(host.shared, row, first) }
     this.seed = first._tag === "RunRequested" && first.seed !== undefined ? first.seed : row.id
     this.time = first.at
     this.ledger = pass.ledger

@@ -9,6 +9,7 @@ import { OutsideWaits } from "../OutsideWaits.ts"
 import { RunDigests } from "../RunDigests.ts"
 import { RunLimits } from "../RunLimits.ts"
 import { type AnyFiber, RunScheduler, type Task } from "../RunScheduler.ts"
+import * as RunSpans from "../RunSpans.ts"
 import { Acts } from "./Acts.ts"
 import { Bodies } from "./Bodies.ts"
 import { ChildRequests } from "./ChildRequests.ts"
@@ -89,7 +90,8 @@ export const make = (
   const main = new MainFiber(run, payload, acts)
   const digests = new RunDigests(host.schedule, wake)
   const outsideWaits = new OutsideWaits(host.fork)
-  const port = new Port(run, main, digests, outsideWaits, { steps, waits, questions, events, children, acts }, by)
+  const asked = { by, caller: RunSpans.handedOn(row.id, first) }
+  const port = new Port(run, main, digests, outsideWaits, { steps, waits, questions, events, children, acts }, asked)
   const bodies = new Bodies(run, port)
   const inbox = new Inbox(run, course, events, questions.ownAnswers, whole)
   const writing = new Writing(run, {

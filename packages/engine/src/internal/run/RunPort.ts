@@ -144,6 +144,8 @@ export interface RunPort {
   readonly giver: Giver
   /** The person who asked for the run, if that is known. */
   readonly by: string | undefined
+  /** The `traceparent` that runs are asked for with in its body; see `RunSpans.handedOn`. */
+  readonly caller: string | undefined
   /** Its journal has not been delivered yet. */
   readonly replaying: boolean
   /** The workflow has been told to stop. */

@@ -31,6 +31,10 @@ export class Waits implements WaitPort, BodyWorld {
     return this.run.row.id
   }
 
+  get sampled(): boolean {
+    return this.run.traced.sampled
+  }
+
   get replaying(): boolean {
     return this.run.phase === Phase.replaying
   }
