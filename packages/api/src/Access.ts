@@ -19,6 +19,17 @@ export const RequiredScope: Context.Reference<Requirement | undefined> = Context
   Requirement | undefined
 >("@fermata/api/RequiredScope", { defaultValue: () => undefined })
 
+/**
+ * Whether a route is for callers who are confined to a tenant too: what it tells
+ * and does is then of that tenant alone. The others are for whoever runs the store.
+ */
+export const ForTenants: Context.Reference<boolean> = Context.Reference<boolean>("@fermata/api/ForTenants", {
+  defaultValue: () => false
+})
+
+/** The header by which a caller who is of no tenant asks for what is of one. */
+export const tenantHeader = "fermata-tenant"
+
 /** Whoever sent a request, as the server knows it. */
 export class Caller extends Context.Service<Caller, {
   /** The name under which what it does is recorded. */
@@ -28,6 +39,8 @@ export class Caller extends Context.Service<Caller, {
   readonly scopes: ReadonlySet<Scope>
   /** How it is known: by a token or the cookie of a login, because the server trusts its own machine, or not at all. */
   readonly how: "token" | "machine" | "nobody"
+  /** The tenant that it is confined to. */
+  readonly tenant?: string
   /** The id of its token. */
   readonly token?: string
   /** The token or login that it has shown, where that may end: what outlasts a request, such as a stream, asks whether it still counts. */

@@ -12,7 +12,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import { DoneOnce } from "./Idempotency.ts"
 import * as Problem from "./Problem.ts"
 
@@ -23,7 +23,9 @@ export const Me = Schema.Struct({
   roles: Schema.Array(Schema.String),
   scopes: Schema.Array(Schema.Literals(scopes)),
   /** By a token, or because the server trusts its own machine. */
-  how: Schema.Literals(["token", "machine"])
+  how: Schema.Literals(["token", "machine"]),
+  /** To which tenant its token is confined. */
+  tenant: Schema.optionalKey(Schema.String)
 })
 export interface Me extends Schema.Schema.Type<typeof Me> {}
 
@@ -72,4 +74,5 @@ const removeToken = HttpApiEndpoint.delete("removeToken", "/tokens/:token", {
 /** The routes about access. */
 export class AccessGroup extends HttpApiGroup.make("access")
   .add(me, login, logout, tokens, createToken, removeToken)
+  .annotate(ForTenants, true)
 {}

@@ -4,7 +4,7 @@ import { Amount } from "@fermata/core/Amount"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import * as Paging from "./Paging.ts"
 import { readErrors } from "./RunsGroup.ts"
 
@@ -44,4 +44,6 @@ const state = HttpApiEndpoint.get("state", "/runs/:run/state", {
 }).annotate(RequiredScope, "read")
 
 /** `/api/agents`, and `/api/runs/:run/state`: how far a run of an agent is. Its stream is in `StreamsGroup`. */
-export class AgentsGroup extends HttpApiGroup.make("agents").add(list, state) {}
+export class AgentsGroup extends HttpApiGroup.make("agents").add(list, state)
+  .annotate(ForTenants, true)
+{}

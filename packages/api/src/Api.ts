@@ -20,6 +20,7 @@ import { SpendingGroup } from "./SpendingGroup.ts"
 import { StepsGroup } from "./StepsGroup.ts"
 import { StreamsGroup } from "./StreamsGroup.ts"
 import { SystemGroup } from "./SystemGroup.ts"
+import { TenantsGroup } from "./TenantsGroup.ts"
 import { WorkflowsGroup } from "./WorkflowsGroup.ts"
 
 /** Every group of routes, below `/api`. */
@@ -41,6 +42,7 @@ export class Api extends HttpApi.make("fermata")
   .add(SystemGroup)
   .add(AccessGroup)
   .add(AuditGroup)
+  .add(TenantsGroup)
   .middleware(Idempotency)
   .middleware(Access)
   .prefix("/api")

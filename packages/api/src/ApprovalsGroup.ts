@@ -12,7 +12,7 @@ import {
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import * as Paging from "./Paging.ts"
 import * as Problem from "./Problem.ts"
 import { actErrors, findErrors } from "./RunsGroup.ts"
@@ -84,6 +84,6 @@ const delegate = HttpApiEndpoint.post("delegate", "/:approval/delegations", {
 }).annotate(RequiredScope, "approve")
 
 /** The routes below `/api/approvals`. */
-export class ApprovalsGroup
-  extends HttpApiGroup.make("approvals").add(list, get, answer, delegate).prefix("/approvals")
+export class ApprovalsGroup extends HttpApiGroup.make("approvals").add(list, get, answer, delegate).prefix("/approvals")
+  .annotate(ForTenants, true)
 {}

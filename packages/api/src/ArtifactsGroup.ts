@@ -5,7 +5,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import { BlobNotFound, RangeNotSatisfiable } from "./ApiErrors.ts"
 import * as Paging from "./Paging.ts"
 import * as Problem from "./Problem.ts"
@@ -25,7 +25,7 @@ const list = HttpApiEndpoint.get("list", "/runs/:run/artifacts", {
   query: Paging.query,
   success: ArtifactPage,
   error: readErrors
-}).annotate(RequiredScope, "read")
+}).annotate(RequiredScope, "read").annotate(ForTenants, true)
 
 const content = HttpApiEndpoint.get("content", "/runs/:run/artifacts/:artifact", {
   /** The hash of the artifact, its name, or the first characters of its hash (at least 4). */
@@ -38,7 +38,7 @@ const content = HttpApiEndpoint.get("content", "/runs/:run/artifacts/:artifact",
     Problem.of(ArtifactDamaged),
     Problem.of(RangeNotSatisfiable)
   ]
-}).annotate(RequiredScope, "read")
+}).annotate(RequiredScope, "read").annotate(ForTenants, true)
 
 const blob = HttpApiEndpoint.get("blob", "/blobs/:hash", {
   params: { hash: Schema.String },

@@ -3,7 +3,7 @@ import { AuditLine, AuditVerdict } from "@fermata/core/AuditLine"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import * as Paging from "./Paging.ts"
 
 const optional = Schema.optionalKey
@@ -24,7 +24,7 @@ const list = HttpApiEndpoint.get("list", "/", {
     ...Paging.query
   },
   success: AuditPage
-}).annotate(RequiredScope, "admin")
+}).annotate(RequiredScope, "admin").annotate(ForTenants, true)
 
 /** Looks through the whole chain. */
 const verify = HttpApiEndpoint.get("verify", "/verify", {

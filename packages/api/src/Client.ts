@@ -6,6 +6,7 @@ import * as Client_ from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import { tenantHeader } from "./Access.ts"
 import { Api } from "./Api.ts"
 
 /** Where the server is, and what lets in there. */
@@ -13,20 +14,23 @@ export interface ClientOptions {
   /** Such as `http://127.0.0.1:4314`. */
   readonly url: string
   readonly token?: Redacted.Redacted<string>
+  /** Asks for what is of this tenant; for a token that is of none. */
+  readonly tenant?: string
 }
 
 /** A method for each route, by group: `client.runs.list({ query: {} })`. */
 export class Client extends Context.Service<Client, HttpApiClient.ForApi<typeof Api>>()("@fermata/api/Client") {
   /** The client of the server at this address. */
-  static readonly layer = ({ token, url }: ClientOptions): Layer.Layer<Client, never, HttpClient.HttpClient> =>
+  static readonly layer = ({ tenant, token, url }: ClientOptions): Layer.Layer<Client, never, HttpClient.HttpClient> =>
     Layer.effect(
       Client,
       HttpApiClient.make(Api, {
         baseUrl: url,
         transformClient: (client) =>
-          token === undefined
-            ? client
-            : Client_.mapRequest(client, (request) => HttpClientRequest.bearerToken(request, Redacted.value(token)))
+          Client_.mapRequest(client, (request) => {
+            const within = tenant === undefined ? request : HttpClientRequest.setHeader(request, tenantHeader, tenant)
+            return token === undefined ? within : HttpClientRequest.bearerToken(within, Redacted.value(token))
+          })
       })
     )
 }

@@ -4,7 +4,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import { DoneOnce } from "./Idempotency.ts"
 import * as Paging from "./Paging.ts"
 import * as Problem from "./Problem.ts"
@@ -70,7 +70,7 @@ const Version = { contract: Schema.String, version: Schema.String }
 const list = HttpApiEndpoint.get("list", "/", {
   query: Paging.query,
   success: ContractPage
-}).annotate(RequiredScope, "read")
+}).annotate(RequiredScope, "read").annotate(ForTenants, true)
 
 const add = HttpApiEndpoint.post("add", "/", {
   payload: Document,
@@ -81,19 +81,19 @@ const add = HttpApiEndpoint.post("add", "/", {
 const check = HttpApiEndpoint.post("check", "/check", {
   payload: Document,
   success: Schema.Struct({ valid: Schema.Boolean, problems: Schema.Array(ContractProblem) })
-}).annotate(RequiredScope, "read").annotate(DoneOnce, "itself")
+}).annotate(RequiredScope, "read").annotate(ForTenants, true).annotate(DoneOnce, "itself")
 
 const get = HttpApiEndpoint.get("get", "/:contract/:version", {
   params: Version,
   success: Schema.Struct({ ...ContractHead.fields, document: Schema.Unknown }),
   error: Problem.of(ContractNotFound)
-}).annotate(RequiredScope, "read")
+}).annotate(RequiredScope, "read").annotate(ForTenants, true)
 
 const graph = HttpApiEndpoint.get("graph", "/:contract/:version/graph", {
   params: Version,
   success: ContractDrawing,
   error: Problem.of(ContractNotFound)
-}).annotate(RequiredScope, "read")
+}).annotate(RequiredScope, "read").annotate(ForTenants, true)
 
 /** The routes below `/api/contracts`. */
 export class ContractsGroup

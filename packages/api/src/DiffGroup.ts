@@ -4,7 +4,7 @@ import { StepStatus } from "@fermata/core/RunViewSchema"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import * as Paging from "./Paging.ts"
 import { readErrors } from "./RunsGroup.ts"
 
@@ -42,4 +42,6 @@ const page = HttpApiEndpoint.get("page", "/", {
 }).annotate(RequiredScope, "read")
 
 /** The routes below `/api/runs/:run/diff/:other`. */
-export class DiffGroup extends HttpApiGroup.make("diff").add(page).prefix("/runs/:run/diff/:other") {}
+export class DiffGroup extends HttpApiGroup.make("diff").add(page).prefix("/runs/:run/diff/:other")
+  .annotate(ForTenants, true)
+{}

@@ -4,7 +4,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import * as Paging from "./Paging.ts"
 import * as Problem from "./Problem.ts"
 
@@ -65,4 +65,6 @@ const emit = HttpApiEndpoint.post("emit", "/", {
 }).annotate(RequiredScope, "operate")
 
 /** The routes below `/api/events`. */
-export class EventsGroup extends HttpApiGroup.make("events").add(list, emit).prefix("/events") {}
+export class EventsGroup extends HttpApiGroup.make("events").add(list, emit).prefix("/events")
+  .annotate(ForTenants, true)
+{}

@@ -3,7 +3,7 @@ import { StorageFailed } from "@fermata/core/StorageFailed"
 import * as Context from "effect/Context"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import { Caller } from "./Access.ts"
-import { AnswerToldOnce, BadRequest, KeyReused } from "./ApiErrors.ts"
+import { AnswerToldOnce, BadRequest, Forbidden, KeyReused } from "./ApiErrors.ts"
 import * as Problem from "./Problem.ts"
 
 /**
@@ -28,6 +28,7 @@ export class Idempotency extends HttpApiMiddleware.Service<Idempotency, { requir
   {
     error: [
       Problem.of(BadRequest),
+      Problem.of(Forbidden),
       Problem.of(KeyReused),
       Problem.of(AnswerToldOnce),
       Problem.of(StorageFailed, { hidden: ["cause"] })

@@ -3,7 +3,7 @@ import { JournalEntry } from "@fermata/core/JournalEntry"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import * as Paging from "./Paging.ts"
 import { readErrors } from "./RunsGroup.ts"
 
@@ -30,4 +30,6 @@ const page = HttpApiEndpoint.get("page", "/", {
 }).annotate(RequiredScope, "read")
 
 /** The routes below `/api/runs/:run/journal`. */
-export class JournalGroup extends HttpApiGroup.make("journal").add(page).prefix("/runs/:run/journal") {}
+export class JournalGroup extends HttpApiGroup.make("journal").add(page).prefix("/runs/:run/journal")
+  .annotate(ForTenants, true)
+{}

@@ -4,7 +4,7 @@ import { StandingFilter, StandingRule } from "@fermata/core/StandingRule"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import * as Paging from "./Paging.ts"
 import * as Problem from "./Problem.ts"
 
@@ -25,4 +25,6 @@ const revoke = HttpApiEndpoint.delete("revoke", "/rules/:rule", {
 }).annotate(RequiredScope, "operate")
 
 /** The routes below `/api/policy`. */
-export class PolicyGroup extends HttpApiGroup.make("policy").add(list, revoke).prefix("/policy") {}
+export class PolicyGroup extends HttpApiGroup.make("policy").add(list, revoke).prefix("/policy")
+  .annotate(ForTenants, true)
+{}

@@ -21,12 +21,13 @@ import { Forked, ForkOptions, Retried, Started, StartOptions } from "@fermata/co
 import { runStatuses, suspendReasons } from "@fermata/core/RunStatus"
 import { RunSummary } from "@fermata/core/RunSummary"
 import { CountsView, Failure, SpentView, TimesView } from "@fermata/core/RunViewSchema"
+import { QuotaReached, TenantName } from "@fermata/core/Tenant"
 import { EntryCorrupt } from "@fermata/core/Upcast"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import { DoneOnce } from "./Idempotency.ts"
 import { Large } from "./Large.ts"
 import * as Paging from "./Paging.ts"
@@ -90,6 +91,8 @@ const list = HttpApiEndpoint.get("list", "/", {
     since: optional(Schema.Finite),
     until: optional(Schema.Finite),
     prefix: optional(Schema.String),
+    /** Only runs of this tenant. */
+    tenant: optional(TenantName),
     /** Only runs that are in doubt, since their store was put back from a backup. */
     restored: optional(Schema.Literal("true")),
     ...Paging.query
@@ -106,7 +109,7 @@ const start = HttpApiEndpoint.post("start", "/", {
     Schema.Struct({ ...Started.fields, joined: Schema.Literal(false) }).pipe(HttpApiSchema.status(201)),
     Schema.Struct({ ...Started.fields, joined: Schema.Literal(true) }).pipe(HttpApiSchema.status(200))
   ],
-  error: [Problem.of(WorkflowNotFound), Problem.of(PayloadRefused), Problem.of(StartRefused)]
+  error: [Problem.of(WorkflowNotFound), Problem.of(PayloadRefused), Problem.of(StartRefused), Problem.of(QuotaReached)]
 }).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
 
 const get = HttpApiEndpoint.get("get", "/:run", {
@@ -176,7 +179,13 @@ const fork = HttpApiEndpoint.post("fork", "/:run/fork", {
   params: Run,
   payload: Schema.Struct(forkFields),
   success: Forked.pipe(HttpApiSchema.status(201)),
-  error: [...readErrors, Problem.of(StepNotRequested), Problem.of(ForkRefused), Problem.of(PayloadRefused)]
+  error: [
+    ...readErrors,
+    Problem.of(StepNotRequested),
+    Problem.of(ForkRefused),
+    Problem.of(PayloadRefused),
+    Problem.of(QuotaReached)
+  ]
 }).annotate(RequiredScope, "operate")
 
 const retry = HttpApiEndpoint.post("retry", "/:run/retry", {
@@ -185,7 +194,7 @@ const retry = HttpApiEndpoint.post("retry", "/:run/retry", {
     Schema.Struct({ ...Retried.fields, joined: Schema.Literal(false) }).pipe(HttpApiSchema.status(201)),
     Schema.Struct({ ...Retried.fields, joined: Schema.Literal(true) }).pipe(HttpApiSchema.status(200))
   ],
-  error: [...readErrors, Problem.of(RetryRefused)]
+  error: [...readErrors, Problem.of(RetryRefused), Problem.of(QuotaReached)]
 }).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
 
 const { filter: bulkFilter, ids: bulkIds, ...bulkFields } = BulkRequest.fields
@@ -214,4 +223,5 @@ const actions = HttpApiEndpoint.post("actions", "/actions", {
 export class RunsGroup extends HttpApiGroup.make("runs")
   .add(list, counts, start, get, find, cancel, pause, resume, confirm, raise, fork, retry, actions)
   .prefix("/runs")
+  .annotate(ForTenants, true)
 {}

@@ -6,7 +6,7 @@ import { ValueRefused } from "@fermata/core/ValueRefused"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import * as Problem from "./Problem.ts"
 import { actErrors, readErrors } from "./RunsGroup.ts"
 
@@ -39,4 +39,6 @@ const sample = HttpApiEndpoint.get("sample", "/sample", {
 }).annotate(RequiredScope, "read")
 
 /** The routes for signals, below `/api/runs/:run`. */
-export class SignalsGroup extends HttpApiGroup.make("signals").add(send, sample).prefix("/runs/:run") {}
+export class SignalsGroup extends HttpApiGroup.make("signals").add(send, sample).prefix("/runs/:run")
+  .annotate(ForTenants, true)
+{}

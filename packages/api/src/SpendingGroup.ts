@@ -5,7 +5,7 @@ import { SpendingFilter, SpendingSum } from "@fermata/core/SpendingSum"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import * as Paging from "./Paging.ts"
 import * as Problem from "./Problem.ts"
 
@@ -53,4 +53,6 @@ const raise = HttpApiEndpoint.post("raise", "/raises", {
 }).annotate(RequiredScope, "operate")
 
 /** The routes below `/api/spending`. */
-export class SpendingGroup extends HttpApiGroup.make("spending").add(sums, raises, raise).prefix("/spending") {}
+export class SpendingGroup extends HttpApiGroup.make("spending").add(sums, raises, raise).prefix("/spending")
+  .annotate(ForTenants, true)
+{}

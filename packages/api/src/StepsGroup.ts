@@ -6,7 +6,7 @@ import { EntryCorrupt } from "@fermata/core/Upcast"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import { Large } from "./Large.ts"
 import * as Paging from "./Paging.ts"
 import * as Problem from "./Problem.ts"
@@ -59,4 +59,6 @@ const settle = HttpApiEndpoint.post("settle", "/:key/settle", {
 }).annotate(RequiredScope, "operate")
 
 /** The routes below `/api/runs/:run/steps`. */
-export class StepsGroup extends HttpApiGroup.make("steps").add(list, get, settle).prefix("/runs/:run/steps") {}
+export class StepsGroup extends HttpApiGroup.make("steps").add(list, get, settle).prefix("/runs/:run/steps")
+  .annotate(ForTenants, true)
+{}

@@ -9,7 +9,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import { findErrors } from "./RunsGroup.ts"
 
 const optional = Schema.optionalKey
@@ -139,4 +139,6 @@ const all = HttpApiEndpoint.get("all", "/stream", {
 }).annotate(RequiredScope, "read")
 
 /** The routes that are streams. */
-export class StreamsGroup extends HttpApiGroup.make("streams").add(run, tokens, agent, all) {}
+export class StreamsGroup extends HttpApiGroup.make("streams").add(run, tokens, agent, all)
+  .annotate(ForTenants, true)
+{}

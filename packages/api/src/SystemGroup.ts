@@ -4,7 +4,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import { DoneOnce } from "./Idempotency.ts"
 
 const heartbeat = HttpApiEndpoint.get("heartbeat", "/heartbeat", {
@@ -17,7 +17,7 @@ const health = HttpApiEndpoint.get("health", "/health", {
 
 const workers = HttpApiEndpoint.get("workers", "/workers", {
   success: Schema.Struct({ workers: Schema.Array(Owner) })
-}).annotate(RequiredScope, "read")
+}).annotate(RequiredScope, "read").annotate(ForTenants, true)
 
 const { by: _, ...reapFields } = ReapOptions.fields
 

@@ -3,7 +3,7 @@ import { KnownWorkflow } from "@fermata/core/KnownWorkflow"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
-import { RequiredScope } from "./Access.ts"
+import { ForTenants, RequiredScope } from "./Access.ts"
 import * as Paging from "./Paging.ts"
 
 /** Every version of every workflow, by name, as its store knows them. */
@@ -16,4 +16,6 @@ const list = HttpApiEndpoint.get("list", "/", {
 }).annotate(RequiredScope, "read")
 
 /** The routes below `/api/workflows`. */
-export class WorkflowsGroup extends HttpApiGroup.make("workflows").add(list).prefix("/workflows") {}
+export class WorkflowsGroup extends HttpApiGroup.make("workflows").add(list).prefix("/workflows")
+  .annotate(ForTenants, true)
+{}

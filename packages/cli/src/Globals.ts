@@ -1,14 +1,15 @@
 /**
  * The options that every command takes.
  */
+import * as Tenant from "@fermata/core/Tenant"
 import type { Actor } from "@fermata/engine/Actor"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { statSync } from "node:fs"
 import { userInfo } from "node:os"
-import { type CommandFailed, refused } from "./CommandFailed.ts"
-import * as ConfigFile from "./ConfigFile.ts"
+import { refused } from "./CommandFailed.ts"
 import { repeat } from "./Invocation.ts"
 import * as ServerPlace from "./ServerPlace.ts"
 import { Typed } from "./Sides.ts"
@@ -40,7 +41,7 @@ const Db = textOption("db", "FILE", "The database with the runs; default .fermat
 const Server = textOption(
   "server",
   "URL",
-  "The server that has the runs, by its URL; default FERMATA_SERVER, or that of the configuration. Its token is in FERMATA_TOKEN"
+  "The server that has the runs, by its URL; default FERMATA_SERVER. Its token is in FERMATA_TOKEN"
 )
 
 const TokenFile = textOption("token-file", "FILE", "The file with the token for the server; default FERMATA_TOKEN_FILE")
@@ -54,6 +55,12 @@ const Json = GlobalFlag.Setting("json")({
     Flag.withDefault(false)
   )
 })
+
+const TenantOption = textOption(
+  "tenant",
+  "NAME",
+  "The tenant whose runs, events, questions and tokens are meant, and no others; default FERMATA_TENANT"
+)
 
 const As = textOption("as", "WHO", "Who acts, as recorded; default FERMATA_AS, or your login name")
 
@@ -95,7 +102,7 @@ const LogFormat = GlobalFlag.Setting("log-format")({
 })
 
 /** The global options as flags, for the root command. */
-export const flags = [Db, Server, TokenFile, Config, Json, As, Model, Lease, LogLevel, LogFormat] as const
+export const flags = [Db, Server, TokenFile, Config, Json, TenantOption, As, Model, Lease, LogLevel, LogFormat] as const
 
 /** The same, as the options of a single command. */
 export const asOptions = {
@@ -104,6 +111,7 @@ export const asOptions = {
   tokenFile: TokenFile.flag,
   config: Config.flag,
   json: Json.flag,
+  tenant: TenantOption.flag,
   as: As.flag,
   model: Model.flag,
   lease: Lease.flag,
@@ -120,6 +128,8 @@ export interface Globals {
   readonly server: ServerPlace.ServerPlace | undefined
   readonly config: string | undefined
   readonly json: boolean
+  /** The tenant that the command is about; undefined for the whole store. */
+  readonly tenant: string | undefined
   readonly as: string
   /** Names under which questions may ask whoever acts. */
   readonly roles: ReadonlyArray<string>
@@ -135,6 +145,19 @@ export interface Globals {
 /** Where runs live when nothing else is said. */
 export const defaultDb = ".fermata/fermata.db"
 
+/** The tenant that the command is about. */
+export const tenant = Effect.gen(function*() {
+  const typed = Option.getOrUndefined(yield* TenantOption)
+  const name = typed ?? present(process.env["FERMATA_TENANT"])
+  if (name === undefined || Tenant.isName(name)) return name
+  return yield* refused(
+    "InvalidValue",
+    `${typed === undefined ? "FERMATA_TENANT" : "--tenant"} cannot be ${
+      JSON.stringify(name.slice(0, 80))
+    }: ${Tenant.nameRule}`
+  )
+})
+
 /** The global options as given, with their defaults. */
 export const globals = Effect.gen(function*() {
   const db = Option.getOrUndefined(yield* Db)
@@ -145,17 +168,10 @@ export const globals = Effect.gen(function*() {
   const model = Option.getOrUndefined(yield* Model)
   const leaseMs = Option.getOrUndefined(yield* Lease)
   const tokenFile = Option.getOrUndefined(yield* TokenFile)
-  if (config !== undefined && !ConfigFile.isFile(config)) {
-    return yield* refused("ConfigNotFound", `--config: there is no file ${config}`, [
-      "without --config, the nearest fermata.config.ts above this folder is taken"
-    ])
-  }
-  const typed = yield* Typed
   const server = yield* ServerPlace.read({
-    typed,
+    typed: yield* Typed,
     options: { server: Option.getOrUndefined(yield* Server), tokenFile, db, as, model, lease: leaseMs },
-    env: process.env,
-    configured: serverOf(config, [...typed.folders, process.cwd()])
+    env: process.env
   })
   const values: Globals = {
     db: db ?? fromEnvironment ?? defaultDb,
@@ -163,6 +179,7 @@ export const globals = Effect.gen(function*() {
     server,
     config,
     json: yield* Json,
+    tenant: yield* tenant,
     as: as ?? usually,
     roles: [as ?? usually],
     asFrom: as === undefined ? "default" : "option",
@@ -170,31 +187,21 @@ export const globals = Effect.gen(function*() {
     model,
     leaseMs
   }
-  // The configuration beside a contract file is not the one that another command finds from here.
-  const beside = server?.config === ConfigFile.find(process.cwd()) ? undefined : server?.config
-  const named = config ?? (beside && ConfigFile.label(beside))
+  if (values.config !== undefined && !isFile(values.config)) {
+    return yield* refused("ConfigNotFound", `--config: there is no file ${values.config}`, [
+      "without --config, the nearest fermata.config.ts above this folder is taken"
+    ])
+  }
   repeat([
     ...(values.dbFrom === "option" ? [["db", values.db]] as const : []),
     ...(server?.from === "option" ? [["server", server.url]] as const : []),
     ...(tokenFile === undefined ? [] : [["token-file", tokenFile]] as const),
-    ...(named === undefined ? [] : [["config", named]] as const),
-    ...(values.model === undefined ? [] : [["model", values.model]] as const)
+    ...(values.config === undefined ? [] : [["config", values.config]] as const),
+    ...(values.model === undefined ? [] : [["model", values.model]] as const),
+    ...(Option.isNone(yield* TenantOption) ? [] : [["tenant", values.tenant!]] as const)
   ])
   return values
 })
-
-/** The server of the configuration that is named, or of the nearest in or above the first folder that has one. */
-export const serverOf = (
-  config: string | undefined,
-  folders: ReadonlyArray<string>
-): Effect.Effect<ServerPlace.Configured | undefined, CommandFailed> =>
-  Effect.gen(function*() {
-    const file = config ?? folders.map(ConfigFile.find).find((found) => found !== undefined)
-    if (file === undefined || !ConfigFile.mayNameServer(file)) return undefined
-    const { load } = yield* Effect.promise(() => import("./Config.ts"))
-    const { config: { server } } = yield* load(file, [])
-    return server && { file, server }
-  })
 
 /** Who reads what a command prints: a name, or those that a token gives. */
 export const readerOf = (
@@ -224,6 +231,8 @@ export const logFormat = Effect.gen(function*() {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true
 
 const present = (text: string | undefined): string | undefined => text === undefined || text === "" ? undefined : text
 

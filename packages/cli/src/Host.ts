@@ -18,6 +18,7 @@ import { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
 import { CurrentSource, type Source } from "@fermata/engine/Secrets"
 import { Store } from "@fermata/engine/Store"
+import { Tenants } from "@fermata/engine/Tenants"
 import { Version } from "@fermata/engine/Workflows"
 import * as NodeHost from "@fermata/host-node/NodeHost"
 import * as Cause from "effect/Cause"
@@ -97,7 +98,14 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     })
     const context = yield* refine(
       Layer.buildWithScope(
-        Layer.mergeAll(AccessTokens.layer, AuditLog.layer, Bulk.layer, Events.layer, Runs.layer).pipe(
+        Layer.mergeAll(
+          AccessTokens.layer,
+          AuditLog.layer,
+          Bulk.layer,
+          Events.layer,
+          Runs.layer,
+          Tenants.layer
+        ).pipe(
           Layer.provideMerge(engine),
           Layer.provideMerge(late.layer)
         ),
@@ -221,6 +229,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       runs: Context.get(context, Runs),
       bulk: Context.get(context, Bulk),
       tokens: Context.get(context, AccessTokens),
+      tenants: Context.get(context, Tenants),
       audit: Context.get(context, AuditLog),
       chunks: Context.get(context, Chunks),
       get contracts() {
@@ -245,7 +254,6 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       served: () => [...served.keys()],
       lack: (workflow) => lacks.get(workflow),
       refine,
-      look: refine,
       epochsOf: (runId) => epochs.get(runId) ?? new Set()
     }
     return host

@@ -4,6 +4,7 @@
  */
 import { didYouMean } from "@fermata/core/Suggestion"
 import { CurrentActor } from "@fermata/engine/Actor"
+import { CurrentTenant } from "@fermata/engine/CurrentTenant"
 import * as LogLine from "@fermata/engine/LogLine"
 import * as Cause from "effect/Cause"
 import * as CliConfig from "effect/cli/CliConfig"
@@ -21,7 +22,6 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import { Console } from "node:console"
-import { dirname, resolve } from "node:path"
 import { CommandFailed, exitCodes, exitCodeTexts, fromUnknown } from "./CommandFailed.ts"
 import * as Commands from "./Commands.ts"
 import { commandFermata } from "./commands/Fermata.ts"
@@ -101,6 +101,7 @@ const PrintCompletions = GlobalFlag.Action({
 
 const command = commandFermata.pipe(
   Command.provideEffect(CurrentActor, Globals.actor),
+  Command.provideEffect(CurrentTenant, Globals.tenant),
   Command.provideEffect(
     References.MinimumLogLevel,
     Effect.tap(Globals.logLevel, Effect.map(Globals.logFormat, writeLog))
@@ -119,21 +120,11 @@ const everywhere = (): ReadonlyArray<CommandLine.Option> =>
 
 /** Which command the words are of, and where it does its work. */
 const typedOf = (args: ReadonlyArray<string>): Typed => {
-  const { operands, path } = CommandLine.placeOf(tree(), everywhere(), args)
-  return {
-    path,
-    side: sideOf(commandFermata, path),
-    folders: operands.filter((operand) => /\.jsonc?$/i.test(operand)).map((file) => dirname(resolve(file)))
-  }
+  const { path } = CommandLine.placeOf(tree(), everywhere(), args)
+  return { path, side: sideOf(commandFermata, path) }
 }
 
 const tree = (): CommandLine.Command => Completions.fromCommand(commandFermata)
-
-const commands = () => ({
-  root: tree(),
-  everywhere: everywhere(),
-  sideOf: (path: ReadonlyArray<string>) => sideOf(commandFermata, path)
-})
 
 /** Prints what may stand at the end of a line, for the scripts of `--completions`. */
 const complete = ([shell, ...given]: ReadonlyArray<string>): Effect.Effect<void> =>
@@ -143,7 +134,7 @@ const complete = ([shell, ...given]: ReadonlyArray<string>): Effect.Effect<void>
     const current = words.at(-1) ?? ""
     // Bash takes what follows these for a word of its own.
     const committed = shell === "bash" ? Math.max(current.lastIndexOf("="), current.lastIndexOf(":")) + 1 : 0
-    for (const { text, value } of yield* candidates(commands(), words)) {
+    for (const { text, value } of yield* candidates(tree(), everywhere(), words)) {
       // What cannot be shown cannot be typed either.
       if (shown(value) !== value) continue
       yield* write(`${value.slice(committed)}${text === undefined || shell === "bash" ? "" : `\t${shown(text)}`}\n`)

@@ -14,6 +14,7 @@ import type { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
 import type { Events } from "@fermata/engine/Events"
 import type { Runs } from "@fermata/engine/Runs"
+import type { Tenants } from "@fermata/engine/Tenants"
 import type * as Effect from "effect/Effect"
 import type { CommandFailed } from "./CommandFailed.ts"
 import type { Loaded } from "./Config.ts"
@@ -34,6 +35,8 @@ export interface Operator {
   readonly events: Pick<Events["Service"], "emit" | "kept" | "publish">
   /** The tokens by which a server lets callers in. */
   readonly tokens: Pick<AccessTokens["Service"], "create" | "list" | "remove">
+  /** Those whose runs are there, and what each may have. */
+  readonly tenants: Pick<Tenants["Service"], "limit" | "list">
   /** Who did what there. */
   readonly audit: AuditLog["Service"]
   /** What steps say while they work. */
@@ -53,8 +56,6 @@ export interface Operator {
   /** Gives an effect of the library the services of this operator. */
   readonly use: <A, E>(effect: Effect.Effect<A, E, Runs>) => Effect.Effect<A, CommandFailed>
   readonly refine: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, CommandFailed, R>
-  /** `refine`, for what only looks, once something is done: a server that is away then is asked again until it answers, for two minutes. */
-  readonly look: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, CommandFailed, R>
 }
 
 /** How a process works on the runs of a database. */
@@ -77,8 +78,6 @@ export interface Here {
 /** A server, as people know it. */
 export interface Server {
   readonly url: string
-  /** Whether whoever acts there may answer questions, if they are among those who are asked. */
-  readonly mayAnswer: boolean
   /** The agents that it has; those of this machine are in a configuration. */
   readonly agents: Effect.Effect<ReadonlyArray<AgentHead>, CommandFailed>
 }

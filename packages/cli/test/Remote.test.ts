@@ -173,6 +173,14 @@ const script: ReadonlyArray<Line> = [
   line("token ls --json"),
   line("token rm $token"),
   line("token rm $token", 2),
+  line("tenants ls"),
+  line("tenants limit acme --open-runs 5 --streams 2"),
+  line("tenants limit acme --none --json"),
+  line("tenants limit acme", 2),
+  line("tenants limit Acme! --none", 2),
+  line("runs ls --tenant nobody"),
+  line("runs ls --tenant nobody --json"),
+  line("runs show $typed --tenant nobody", 2),
 
   // What stands there says by which way it came, so that only what both have is compared.
   line("audit ls --who nobody"),

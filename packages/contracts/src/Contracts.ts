@@ -5,6 +5,7 @@
 import { type ContractInvalid, ContractNotFound, ContractRefused } from "@fermata/core/ContractErrors"
 import { type PayloadRefused, StartRefused } from "@fermata/core/RunsErrors"
 import type { Started } from "@fermata/core/RunStart"
+import type { QuotaReached } from "@fermata/core/Tenant"
 import type { StorageFailed } from "@fermata/engine/Backend"
 import { sha256Hex } from "@fermata/engine/Digest"
 import { Engine } from "@fermata/engine/Engine"
@@ -33,7 +34,6 @@ import * as ContractTrigger from "./ContractTrigger.ts"
 import * as ContractValidation from "./ContractValidation.ts"
 import * as ContractRoutes from "./internal/ContractRoutes.ts"
 import { requestOf } from "./internal/ContractStart.ts"
-import * as FirstFailure from "./internal/FirstFailure.ts"
 import { Llm } from "./Llm.ts"
 import { standardKinds } from "./StandardKinds.ts"
 import type { HostServices, StepKinds } from "./StepKind.ts"
@@ -103,7 +103,7 @@ export class Contracts extends Context.Service<Contracts, {
     options: StartOptions
   ) => Effect.Effect<
     Started,
-    ContractInvalid | ContractRefused | ContractNotFound | PayloadRefused | StartRefused | StorageFailed
+    ContractInvalid | ContractRefused | ContractNotFound | PayloadRefused | StartRefused | QuotaReached | StorageFailed
   >
 }>()("@fermata/contracts/Contracts") {
   /**
@@ -312,7 +312,6 @@ const make = <R>(kinds: StepKinds<R>) =>
         request,
         describe: (document) => ContractDescription.of(document, kinds),
         // A run sees its input beside the event that triggered it.
-        tellsOf: FirstFailure.toldBy,
         withInput: (payload, input) => typeof payload === "object" ? { ...payload, input } : input,
         tell: Submission.tell
       },

@@ -30,7 +30,9 @@ export const AccessToken = Schema.Struct({
   /** From when on it counts no more, ms since the epoch; never where it is absent. */
   expiresAt: Schema.optionalKey(Schema.Finite),
   /** The hour (ms since the epoch) in which it was last shown to a server. */
-  usedAt: Schema.optionalKey(Schema.Finite)
+  usedAt: Schema.optionalKey(Schema.Finite),
+  /** To which tenant it is confined: there is nothing of others for whoever shows it. Absent for one of whoever runs the store. */
+  tenant: Schema.optionalKey(Schema.String)
 })
 export interface AccessToken extends Schema.Schema.Type<typeof AccessToken> {}
 
@@ -39,7 +41,9 @@ export const AccessTokenOptions = Schema.Struct({
   name: AccessToken.fields.name,
   scopes: AccessToken.fields.scopes,
   groups: Schema.optionalKey(AccessToken.fields.groups),
-  expiresAt: AccessToken.fields.expiresAt
+  expiresAt: AccessToken.fields.expiresAt,
+  /** In a tenant always that one. */
+  tenant: AccessToken.fields.tenant
 })
 export interface AccessTokenOptions extends Schema.Schema.Type<typeof AccessTokenOptions> {}
 

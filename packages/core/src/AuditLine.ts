@@ -34,6 +34,8 @@ export const AuditLine = Schema.Struct({
   /** To what: the id of a run, a question, a token, a rule or an event, a contract with its version, or a workflow. */
   target: Schema.String,
   detail: AuditDetail,
+  /** The tenant in which it was done, or whose target it is; absent where there is none. */
+  tenant: Schema.optionalKey(Schema.String),
   /** The hash of the line before. */
   prev: Schema.String,
   /** SHA-256 in lower-case hex. */
@@ -47,10 +49,10 @@ export interface AuditText extends Omit<AuditLine, "detail" | "hash" | "prev"> {
 }
 
 /** The text of a line that its hash is made of: JSON as of RFC 8785, with the names in order and nothing between them. */
-export const textOf = ({ action, at, detail, how, n, target, who }: AuditText): string =>
+export const textOf = ({ action, at, detail, how, n, target, tenant, who }: AuditText): string =>
   `{"action":${quote(action)},"at":${StoredJson.textOf(at)},"detail":${detail},"how":${quote(how)},"n":${
     StoredJson.textOf(n)
-  },"target":${quote(target)},"who":${quote(who)}}`
+  },"target":${quote(target)},${tenant === undefined ? "" : `"tenant":${quote(tenant)},`}"who":${quote(who)}}`
 
 /** The detail as text, with its names in order. */
 export const detailText = (detail: AuditDetail): string =>

@@ -13,6 +13,8 @@ export const RunSummary = Schema.Struct({
   version: Schema.String,
   /** `program`, or the kind of its document, such as `contract`. */
   kind: Schema.String,
+  /** Whose it is; absent where it is of no tenant. Its id says so too. */
+  tenant: Schema.optionalKey(Schema.String),
   /** What the run is about, in a few words; absent where nothing says so. */
   title: Schema.optionalKey(Schema.String),
   /** Given at the start; absent where there are none. */
@@ -55,6 +57,8 @@ export const ListFilter = Schema.Struct({
   until: Schema.optionalKey(Schema.Finite),
   /** Only runs whose ids begin with this. */
   prefix: Schema.optionalKey(Schema.String),
+  /** Only runs of this tenant. */
+  tenant: Schema.optionalKey(Schema.String),
   /** Only open runs that are in doubt, since the store was put back from a backup. */
   restored: Schema.optionalKey(Schema.Boolean),
   /** Default 50. */

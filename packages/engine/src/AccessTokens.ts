@@ -16,6 +16,7 @@ import {
 } from "@fermata/core/AccessToken"
 import type { AuditDetail } from "@fermata/core/AuditLine"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Tenant from "@fermata/core/Tenant"
 import * as Context from "effect/Context"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Data from "effect/Data"
@@ -26,6 +27,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { type AccessTokenRow, type IssueOp, type Op, StorageFailed, type WithdrawOp } from "./Backend.ts"
+import * as CurrentTenant from "./CurrentTenant.ts"
 import { sha256Hex } from "./Digest.ts"
 import { HostClock } from "./HostClock.ts"
 import * as Acting from "./internal/Acting.ts"
@@ -45,11 +47,11 @@ export const loginMs = 12 * 3_600_000
 
 /** The tokens of a store. */
 export class AccessTokens extends Context.Service<AccessTokens, {
-  /** Makes a token, on behalf of whoever `by` is. */
+  /** Makes a token, on behalf of whoever `by` is; in a tenant one of that tenant. */
   readonly create: (
     options: AccessTokenOptions & { readonly by: string }
   ) => Effect.Effect<Made, AccessTokenRefused | StorageFailed>
-  /** In the order in which they were made, at most `limit` (50 when absent), behind the one with the id `after`. */
+  /** Those of the tenant of whoever asks, in the order in which they were made, at most `limit` (50 when absent), behind the one with the id `after`. */
   readonly list: (
     filter?: { readonly limit?: number; readonly after?: string }
   ) => Effect.Effect<ReadonlyArray<AccessToken>, StorageFailed>
@@ -96,12 +98,13 @@ export class AccessTokens extends Context.Service<AccessTokens, {
       ) {
         const { id, text } = yield* newText
         const made = { ...row, id, hash: yield* sha256Hex(text), createdAt: clock.now() }
-        const act = yield* Acting.of(clock.now, {
+        const doing = Acting.of(clock.now, {
           action: row.parent === null ? "token.create" : "token.login",
           target: row.parent ?? id,
           by: row.by,
           detail
         }, () => null)
+        const act = yield* row.tenant === null ? doing : CurrentTenant.within(row.tenant)(doing)
         const { issued } = yield* Acting.write(write<IssueOp>, { op: "issue", row: made }, act)
         return issued ? { token: tokenOf({ ...made, usedAt: null }), text: Redacted.make(text) } : undefined
       })
@@ -138,8 +141,10 @@ export class AccessTokens extends Context.Service<AccessTokens, {
         check,
         counts: (text) =>
           rowOf(text).pipe(Effect.as(true), Effect.catchTag("AccessDenied", () => Effect.succeed(false))),
-        create: Effect.fn("AccessTokens.create")(function*({ by, expiresAt, groups = [], name, scopes }) {
-          const problem = problemOf({ groups, name, scopes }) ??
+        create: Effect.fn("AccessTokens.create")(function*({ by, expiresAt, groups = [], name, scopes, ...wanted }) {
+          const own = yield* CurrentTenant.current
+          const { tenant = own } = wanted
+          const problem = problemOf({ groups, name, scopes }) ?? problemOfTenant(tenant, own) ??
             (expiresAt !== undefined && expiresAt <= clock.now() ? "it would have run out already" : undefined)
           if (problem !== undefined) return yield* new AccessTokenRefused({ problem })
           const made = yield* issue({
@@ -148,16 +153,18 @@ export class AccessTokens extends Context.Service<AccessTokens, {
             groups: StoredJson.textOf([...new Set(groups)]),
             by,
             expiresAt: expiresAt ?? null,
-            parent: null
+            parent: null,
+            tenant: tenant ?? null
           }, { name, scopes, groups, ...(expiresAt === undefined ? {} : { expiresAt }) })
           return made ?? (yield* new AccessTokenRefused({ problem: "another one had the same id; make it again" }))
         }),
         list: Effect.fn("AccessTokens.list")(function*({ after, limit = 50 } = {}) {
-          return (yield* backend.accessTokens(limit, after)).map(tokenOf)
+          return (yield* backend.accessTokens(limit, after, yield* CurrentTenant.current)).map(tokenOf)
         }),
         some: Effect.map(backend.accessTokens(1), (rows) => rows.length > 0),
         remove: Effect.fn("AccessTokens.remove")(function*(id: string) {
-          const found = (yield* backend.accessTokens(Number.MAX_SAFE_INTEGER)).filter((row) =>
+          const tenant = yield* CurrentTenant.current
+          const found = (yield* backend.accessTokens(Number.MAX_SAFE_INTEGER, undefined, tenant)).filter((row) =>
             row.id === id || (id.length >= shortest && row.id.startsWith(id))
           )
           if (found.length > 1) {
@@ -176,7 +183,8 @@ export class AccessTokens extends Context.Service<AccessTokens, {
             groups: row.groups,
             by: row.name,
             expiresAt: Math.min(ends, row.expiresAt ?? ends),
-            parent: row.parent ?? row.id
+            parent: row.parent ?? row.id,
+            tenant: row.tenant
           }, { name: row.name })
           // Somebody has taken the token back meanwhile.
           return made ?? (yield* new AccessDenied({ reason: "unknown" }))
@@ -220,7 +228,7 @@ const texts = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Schema
 
 /** A scope that this build does not know opens nothing here. */
 const tokenOf = (
-  { by, createdAt, expiresAt, groups, id, name, parent, scopes, usedAt }: AccessTokenRow
+  { by, createdAt, expiresAt, groups, id, name, parent, scopes, tenant, usedAt }: AccessTokenRow
 ): AccessToken => {
   const known = texts(scopes)
   return {
@@ -231,7 +239,8 @@ const tokenOf = (
     by,
     createdAt,
     ...(expiresAt === null ? {} : { expiresAt }),
-    ...(usedAt === null ? {} : { usedAt })
+    ...(usedAt === null ? {} : { usedAt }),
+    ...(tenant === null ? {} : { tenant })
   }
 }
 
@@ -250,6 +259,13 @@ const problemOf = (
   }
   return scopes.length === 0 ? `it needs a scope: ${allScopes.join(", ")}` : undefined
 }
+
+const problemOfTenant = (tenant: string | undefined, own: string | undefined): string | undefined =>
+  tenant !== undefined && !Tenant.isName(tenant)
+    ? `"${tenant.slice(0, 80)}" is no tenant: ${Tenant.nameRule}`
+    : own === undefined || tenant === own
+    ? undefined
+    : `whoever makes it is of the tenant ${own}, and makes none of another`
 
 const fits = (text: string): boolean =>
   text.trim() === text && text !== "" && text.length <= 200 && !/\p{Cc}/u.test(text)

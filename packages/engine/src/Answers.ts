@@ -14,6 +14,7 @@ import type { JournalEntry } from "@fermata/core/JournalEntry"
 import type { Given } from "@fermata/core/Question"
 import * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Tenant from "@fermata/core/Tenant"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -67,14 +68,15 @@ const noAct: ActOf = () => Effect.undefined
 
 const mostQuestions = 10_000
 
-/** The questions of a run, or of all, with their answers. One that cannot be read is among them, as one that nobody may answer. */
+/** The questions of a run, of a tenant, or of all, with their answers. One that cannot be read is among them, as one that nobody may answer. */
 export const standings = (
   desk: Pick<Desk, "backend" | "journal">,
   run: string | null,
-  limit = mostQuestions
+  limit = mostQuestions,
+  tenant?: string
 ): Effect.Effect<ReadonlyArray<Standing>, StorageFailed> =>
   Effect.flatMap(
-    desk.backend.approvals(run, limit),
+    desk.backend.approvals(run, limit, tenant),
     Effect.forEach((row) =>
       Effect.map(standingOf(desk, row), (known) => {
         if (known !== undefined) return known
@@ -259,7 +261,8 @@ const standingWith = (
   { always, by }: Given
 ): Effect.Effect<AnswerOp["standing"]> => {
   if (always === undefined || standing === undefined) return Effect.undefined
-  const { agent, workspace } = standing
+  const { workspace } = standing
+  const agent = Tenant.qualify(Tenant.of(run), standing.agent)
   return Effect.map(Questions.hashOf([agent, workspace, always]), (hash) => ({
     id: hash.slice(0, 12),
     agent,

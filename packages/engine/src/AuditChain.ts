@@ -95,8 +95,10 @@ const mostForgotten = 20
 const outcomeOf = (op: Op, answer: Answers[keyof Answers]): "done" | "same" | "refused" => {
   const of = <K extends keyof Answers>(_: K) => answer as Answers[K]
   switch (op.op) {
-    case "start":
-      return of(op.op).started ? "done" : "same"
+    case "start": {
+      const { full, started } = of(op.op)
+      return started ? "done" : full === undefined ? "same" : "refused"
+    }
     case "inbox":
     case "answer": {
       const { result } = of(op.op)
@@ -117,6 +119,7 @@ const outcomeOf = (op: Op, answer: Answers[keyof Answers]): "done" | "same" | "r
       return result === "same" ? "same" : result === "refused" ? "refused" : "done"
     }
     case "restore":
+    case "quota":
       return "done"
     // That nobody had to be freed is a thing to know too.
     case "reap":

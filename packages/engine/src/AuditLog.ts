@@ -10,11 +10,12 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AuditChain from "./AuditChain.ts"
 import type { AuditFilter, AuditRow, StorageFailed } from "./Backend.ts"
+import * as CurrentTenant from "./CurrentTenant.ts"
 import { Store } from "./Store.ts"
 
 /** The audit of a store. */
 export class AuditLog extends Context.Service<AuditLog, {
-  /** Lines of it, the newest first, and at most `limit` (50 when absent). */
+  /** Lines of it, in a tenant those of that, the newest first, and at most `limit` (50 when absent). */
   readonly list: (
     filter?: Partial<AuditFilter>
   ) => Effect.Effect<ReadonlyArray<AuditLine.AuditLine>, StorageFailed>
@@ -31,7 +32,8 @@ export class AuditLog extends Context.Service<AuditLog, {
     Effect.map(Store, ({ backend }) =>
       AuditLog.of({
         list: Effect.fn("AuditLog.list")(function*(filter: Partial<AuditFilter> = {}) {
-          return (yield* backend.audit({ ...filter, limit: filter.limit ?? 50 })).map(lineOf)
+          const lines = yield* backend.audit({ ...filter, ...(yield* CurrentTenant.filter), limit: filter.limit ?? 50 })
+          return lines.map(lineOf)
         }),
         verify: Effect.fn("AuditLog.verify")(function*({ head }: { readonly head?: string } = {}) {
           let last: AuditRow | null = null

@@ -34,7 +34,8 @@ import type {
   RequestRow,
   RunRow,
   SpendingRow,
-  StandingRow
+  StandingRow,
+  TenantRow
 } from "./internal/backend/Rows.ts"
 
 export type * from "./internal/backend/Operations.ts"
@@ -63,6 +64,8 @@ export interface RunFilter {
   readonly owner?: string | undefined
   /** Workflows whose runs are left out. */
   readonly without?: ReadonlyArray<string> | undefined
+  /** The tenant whose they are (`Tenant.of`). */
+  readonly tenant?: string | undefined
   /** Newest (last started) first; at most this many. */
   readonly limit: number
   /** Only runs created before the run with this id, for paging. */
@@ -83,6 +86,8 @@ export interface AuditFilter {
   readonly action?: string | undefined
   /** About this run or its questions. */
   readonly run?: string | undefined
+  /** What was done in this tenant. */
+  readonly tenant?: string | undefined
   /** At this time (ms since the epoch) or later. */
   readonly since?: number | undefined
   /** Only those before the line of this number. */
@@ -129,16 +134,26 @@ export interface Backend {
   readonly inbox: (run: string) => Effect.Effect<ReadonlyArray<InboxRow>, StorageFailed>
   /** Messages in order of arrival; without those of kind `event` unless `events`. */
   readonly outbox: (limit: number, events: boolean) => Effect.Effect<ReadonlyArray<OutboxRow>, StorageFailed>
-  /** Questions that no run has gone on from yet, decided or not, oldest first; of one run when given. */
-  readonly approvals: (run: string | null, limit: number) => Effect.Effect<ReadonlyArray<ApprovalRow>, StorageFailed>
+  /** Questions that no run has gone on from yet, decided or not, oldest first; of one run, or of the runs of one tenant, when given. */
+  readonly approvals: (
+    run: string | null,
+    limit: number,
+    tenant?: string
+  ) => Effect.Effect<ReadonlyArray<ApprovalRow>, StorageFailed>
   /** The question of this run under this key. */
   readonly approval: (run: string, key: string) => Effect.Effect<ApprovalRow | null, StorageFailed>
   /** The rules that stand, the oldest first. */
   readonly standing: (filter: StandingFilter) => Effect.Effect<ReadonlyArray<StandingRow>, StorageFailed>
   /** The token with this id, also one that a login has made. */
   readonly accessToken: (id: string) => Effect.Effect<AccessTokenRow | null, StorageFailed>
-  /** Tokens that no login has made, in order of arrival, at most `limit`: behind the one with the id `after`, when it is given. */
-  readonly accessTokens: (limit: number, after?: string) => Effect.Effect<ReadonlyArray<AccessTokenRow>, StorageFailed>
+  /** Tokens that no login has made, in order of arrival, at most `limit`: behind the one with the id `after`, and of one tenant, when that is given. */
+  readonly accessTokens: (
+    limit: number,
+    after?: string,
+    tenant?: string
+  ) => Effect.Effect<ReadonlyArray<AccessTokenRow>, StorageFailed>
+  /** Tenants that have runs or quotas, by name; one of this name when it is given. */
+  readonly tenants: (name?: string) => Effect.Effect<ReadonlyArray<TenantRow>, StorageFailed>
   /** Lines of the audit. */
   readonly audit: (filter: AuditFilter) => Effect.Effect<ReadonlyArray<AuditRow>, StorageFailed>
   /** Lines of the audit behind the one of this number, as they stand in the chain, at most `limit`. */
@@ -176,8 +191,9 @@ export interface Backend {
   readonly stranded: (limit: number, before?: string) => Effect.Effect<ReadonlyArray<RunRow>, StorageFailed>
   /** What the watchdog has recorded about open runs, newest first. */
   readonly findings: (limit: number) => Effect.Effect<ReadonlyArray<FindingRow>, StorageFailed>
-  /** Counts. By status and by reason the engine's own runs (`engineWorkflows`) are left out, as lists leave them out; what is owned or on its way is all there is. */
   readonly census: Effect.Effect<Census, StorageFailed>
+  /** The same of one tenant; of messages on their way it says nothing. */
+  readonly censusOf: (tenant: string) => Effect.Effect<Pick<Census, "byReason" | "byStatus">, StorageFailed>
   /** What was spent, by workflow and then by day. */
   readonly spending: (filter: SpendingFilter) => Effect.Effect<ReadonlyArray<SpendingRow>, StorageFailed>
   /** The raises of these days, in order of arrival. */

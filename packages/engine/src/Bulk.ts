@@ -11,10 +11,10 @@ import {
 } from "@fermata/core/BulkAct"
 import { BulkRefused, BulkUnconfirmed, type PayloadRefused } from "@fermata/core/RunsErrors"
 import * as Context from "effect/Context"
-import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { RunRow } from "./Backend.ts"
+import * as CurrentTenant from "./CurrentTenant.ts"
 import { Engine } from "./Engine.ts"
 import * as BulkRuns from "./internal/BulkRuns.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
@@ -82,6 +82,7 @@ export class Bulk extends Context.Service<Bulk, {
           ...request,
           filter: {
             ...filter,
+            ...(yield* CurrentTenant.filter),
             ...(filter.parent === undefined ? {} : { parent: (yield* whole(filter.parent)) as string }),
             ...(filter.root === undefined ? {} : { root: (yield* whole(filter.root)) as string })
           }
@@ -115,7 +116,7 @@ export class Bulk extends Context.Service<Bulk, {
         start: Effect.fn("Bulk.start")(function*(request: BulkRequest, { by, confirm, key }: StartOptions) {
           const wanted = yield* checked(request)
           const id = key === undefined
-            ? (yield* WebCrypto).randomUUID().replaceAll("-", "")
+            ? yield* Identity.newRunId
             : yield* Identity.runId(bulkWorkflow, key)
           const { matched } = yield* matchedBy(wanted, 0)
           const isThere = key !== undefined && (yield* backend.run(id)) !== null
@@ -135,20 +136,25 @@ export class Bulk extends Context.Service<Bulk, {
             ...(action === "confirm" ? { knows: (yield* backend.restores).map((restore) => restore.id) } : {}),
             by
           }
-          const started = yield* engine.start({
-            id,
-            workflow: bulkWorkflow,
-            version: BulkRuns.version,
-            kind: "program",
-            definition: null,
-            root: id,
-            parent: null,
-            listener: null,
-            payload: yield* payloadText(bulkWorkflow, payload),
-            subscriptions: [],
-            title: `${action} ${matched} ${matched === 1 ? "run" : "runs"}`,
-            by
-          })
+          const started = yield* Effect.catchTag(
+            engine.start({
+              id,
+              workflow: bulkWorkflow,
+              version: BulkRuns.version,
+              kind: "program",
+              definition: null,
+              root: id,
+              parent: null,
+              listener: null,
+              payload: yield* payloadText(bulkWorkflow, payload),
+              subscriptions: [],
+              title: `${action} ${matched} ${matched === 1 ? "run" : "runs"}`,
+              by
+              // Runs of the engine itself are within every quota.
+            }),
+            "QuotaReached",
+            Effect.die
+          )
           return { ...started, matched }
         })
       })

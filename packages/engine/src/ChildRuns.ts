@@ -10,13 +10,14 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Backend, RunRow, StorageFailed } from "./Backend.ts"
+import * as CurrentTenant from "./CurrentTenant.ts"
 import { Engine } from "./Engine.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as Handover from "./internal/Handover.ts"
 import * as Reserved from "./internal/Reserved.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
-import type { StartRequest } from "./StartRequest.ts"
+import { inTenant, type StartRequest } from "./StartRequest.ts"
 
 /** The most runs that there may be above a run that is asked for with `request`: what calls itself comes to an end. */
 export const maxAbove = 16
@@ -58,7 +59,7 @@ export const request = (
       const made = definition.kind === "program"
         ? yield* RunStarts.programRequest(runtime, definition, payload, options)
         : yield* RunStarts.documentRequest(runtime, definition, payload, options)
-      return { ...made, payload: StoredJson.read(made.payload) }
+      return inTenant({ ...made, payload: StoredJson.read(made.payload) }, yield* CurrentTenant.current)
     }))
   })
 

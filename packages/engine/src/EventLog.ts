@@ -19,6 +19,7 @@ export interface EventRow {
   readonly position: string
   /** Events with one id are one event, as long as it is kept. */
   readonly id: string
+  /** With the tenant in which it was published before it (`Tenant.qualify`). Names of subscriptions and waits are those of their runs' tenants. */
   readonly name: string
   /** Its JSON. */
   readonly payload: string
@@ -105,6 +106,8 @@ export interface SweepOp {
 /** Which events are read. */
 export interface EventFilter {
   readonly name?: string | undefined
+  /** The tenant in which they were published; of all when absent. */
+  readonly tenant?: string | undefined
   /** Only events before this position. */
   readonly before?: string | undefined
   readonly limit: number

@@ -4,13 +4,14 @@
  *
  * A published event travels through the outbox, so it is in the store before
  * anybody hears of it, and starts runs and reaches waiting ones at least once.
- * Whoever receives it goes by its id.
+ * Whoever receives it goes by its id. What is published in a tenant stays there.
  */
 import * as EngineEvent from "@fermata/core/EngineEvent"
 import * as EntryRole from "@fermata/core/EntryRole"
 import * as EventName from "@fermata/core/EventName"
 import { EventRefused } from "@fermata/core/EventRefused"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Tenant from "@fermata/core/Tenant"
 import * as Context from "effect/Context"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
@@ -18,9 +19,9 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { CurrentActor } from "./Actor.ts"
 import type { StorageFailed } from "./Backend.ts"
 import { type Change, hasEvent } from "./ChangeLog.ts"
+import * as CurrentTenant from "./CurrentTenant.ts"
 import { Engine } from "./Engine.ts"
 import type { EventFilter, EventRow } from "./EventLog.ts"
 import * as Acting from "./internal/Acting.ts"
@@ -57,12 +58,6 @@ export interface EmitOptions {
   readonly correlationId?: string
   /** The source of the event, for people; the workflow when a run emits it. */
   readonly source?: string
-  /**
-   * Whoever publishes the event: as far as nobody else did, who asked for the
-   * runs that it starts. When absent, in a run whoever asked for that run, and
-   * nobody outside. Whoever acts in this fiber (`CurrentActor`) comes before it.
-   */
-  readonly by?: string
 }
 
 /** An event in the store. */
@@ -142,21 +137,23 @@ export class Events extends Context.Service<Events, {
 
       const emit = Effect.fn("Events.emit")(function*(name: string, payload: Schema.Json, options: EmitOptions = {}) {
         const stored = yield* check(name, payload)
+        const tenant = yield* CurrentTenant.current
         const place = yield* CurrentRun
         const runId = place?.run.row.id
         const run = place?.step === undefined ? place?.run : undefined
-        const id = options.id ??
-          (run === undefined ? (yield* WebCrypto).randomUUID() : `${runId}:emit:${run.acts.nextEmit()}`)
+        const id = Tenant.qualify(
+          tenant,
+          options.id ?? (run === undefined ? (yield* WebCrypto).randomUUID() : `${runId}:emit:${run.acts.nextEmit()}`)
+        )
         const correlationId = options.correlationId ?? runId
         const source = options.source ?? place?.run.row.workflow
-        const by = place === undefined ? (yield* CurrentActor)?.who ?? options.by : options.by ?? place.run.by
         const row = outboxRow({
           id,
           name,
           payload: stored,
           ...(correlationId === undefined ? {} : { correlationId }),
           ...(source === undefined ? {} : { source }),
-          ...(by === undefined ? {} : { by })
+          ...(tenant === undefined ? {} : { tenant })
         })
         if (run !== undefined) {
           run.acts.record(
@@ -168,7 +165,7 @@ export class Events extends Context.Service<Events, {
         } else {
           const act = yield* Acting.of(
             runtime.host.now,
-            { action: "event.emit", target: id, by: by ?? source, detail: { name } },
+            { action: "event.emit", target: id, by: source, detail: { name } },
             () => ({ id }),
             true
           )
@@ -181,28 +178,40 @@ export class Events extends Context.Service<Events, {
         function*(name: string, payload: Schema.Json, options: EmitOptions = {}) {
           const { backend } = store
           const isInput = inputNames.some((known) => known === name)
-          const waiting = yield* EventReach.waitingFor(backend, name, payload, isInput)
+          const tenant = yield* CurrentTenant.current
+          const waiting = yield* EventReach.waitingFor(backend, name, payload, isInput, tenant)
           const id = yield* emit(name, payload, options)
           yield* Effect.raceFirst(
             EventReach.handedOn(runtime, backend, engine.settled, `event:${id}`),
             runtime.host.hostSleep(handOnMs)
           )
-          return { id, runs: [...(yield* EventReach.startedBy(backend, id)), ...waiting] }
+          return { id, runs: [...(yield* EventReach.startedBy(backend, id, tenant)), ...waiting] }
         }
       )
 
       return Events.of({
         emit,
         publish,
-        kept: (filter) => Effect.map(store.backend.events(filter), (rows) => rows.map(toKept)),
-        subscribe: (pattern) => {
-          const wantsEngine = EngineEvent.names.some((name) => EventName.matches(pattern, name))
-          return FeedFollower.follow(runtime, wantsEngine ? {} : { events: true, wants: hasEvent }).pipe(
-            Stream.mapEffect(({ rows }) => Effect.map(Effect.forEach(rows, eventsOf), (events) => events.flat())),
-            Stream.flattenIterable,
-            Stream.filter(({ name }) => EventName.matches(pattern, name))
-          )
-        }
+        kept: Effect.fn("Events.kept")(function*({ name, ...filter }: EventFilter) {
+          const tenant = yield* CurrentTenant.current
+          const rows = yield* store.backend.events({
+            ...filter,
+            tenant: tenant ?? filter.tenant,
+            name: name === undefined ? undefined : Tenant.qualify(tenant ?? filter.tenant, name)
+          })
+          return rows.map(toKept)
+        }),
+        subscribe: (pattern) =>
+          Stream.unwrap(Effect.map(CurrentTenant.current, (tenant) => {
+            const wantsEngine = EngineEvent.names.some((name) => EventName.matches(pattern, name))
+            return FeedFollower.follow(runtime, wantsEngine ? {} : { events: true, wants: hasEvent }).pipe(
+              Stream.mapEffect(({ rows }) => Effect.map(Effect.forEach(rows, eventsOf), (events) => events.flat())),
+              Stream.flattenIterable,
+              Stream.filter((event) =>
+                (tenant === undefined || event.tenant === tenant) && EventName.matches(pattern, event.name)
+              )
+            )
+          }))
       })
     })
   )
@@ -232,14 +241,18 @@ export const check = (name: string, payload: Schema.Json): Effect.Effect<StoredJ
 /** So long (ms) an event that is published is waited for until it is handed on. */
 const handOnMs = 10_000
 
-const toKept = ({ at, correlation, id, name, payload, position, source }: EventRow): KeptEvent => ({
-  position,
-  at,
-  id,
-  name,
-  payload: JSON.parse(payload),
-  ...(correlation === null ? {} : { correlationId: correlation }),
-  ...(source === null ? {} : { source })
-})
+const toKept = ({ at, correlation, id, name, payload, position, source }: EventRow): KeptEvent => {
+  const tenant = Tenant.of(name)
+  return {
+    position,
+    at,
+    id,
+    name: Tenant.local(name),
+    payload: JSON.parse(payload),
+    ...(correlation === null ? {} : { correlationId: correlation }),
+    ...(source === null ? {} : { source }),
+    ...(tenant === undefined ? {} : { tenant })
+  }
+}
 
 const isName = Schema.is(EventName.EventName)

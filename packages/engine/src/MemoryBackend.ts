@@ -6,8 +6,8 @@
  * outlives the host that wrote it: drop the host at any moment, connect again,
  * and what was committed is there.
  */
-import { engineWorkflows } from "@fermata/core/BulkAct"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
+import * as Tenant from "@fermata/core/Tenant"
 import * as Effect from "effect/Effect"
 import {
   type Backend,
@@ -25,6 +25,7 @@ import * as DueList from "./internal/DueList.ts"
 import * as MemoryAudit from "./internal/MemoryAudit.ts"
 import * as MemoryEvents from "./internal/MemoryEvents.ts"
 import { type MemoryStore, type Ordered, pair, type StoredRun } from "./internal/MemoryStore.ts"
+import * as MemoryTenants from "./internal/MemoryTenants.ts"
 import { Transaction } from "./internal/MemoryTransaction.ts"
 
 export { makeStore, type MemoryStore } from "./internal/MemoryStore.ts"
@@ -83,12 +84,13 @@ export const make = (store: MemoryStore): Backend => {
           : first(new Map([...store.outbox].filter(([, { row }]) => row.kind !== "event")), limit)
       ),
     approval: (run, key) => Effect.sync(() => store.approvals.get(pair(run, key))?.row ?? null),
-    approvals: (run, limit) =>
+    approvals: (run, limit, tenant) =>
       Effect.sync(() => {
         const rows = run === null
           ? [...store.approvals.values()]
           : (store.runs.get(run)?.approvals ?? []).map((key) => store.approvals.get(pair(run, key))!)
-        return take(rows.sort((a, b) => a.row.requestedAt - b.row.requestedAt || a.order - b.order), limit)
+        const own = rows.filter(({ row }) => Tenant.reaches(tenant, row.run))
+        return take(own.sort((a, b) => a.row.requestedAt - b.row.requestedAt || a.order - b.order), limit)
           .map((approval) => approval.row)
       }),
     standing: ({ agent, workspace }) =>
@@ -98,11 +100,11 @@ export const make = (store: MemoryStore): Backend => {
         )
       ),
     accessToken: (id) => Effect.sync(() => store.accessTokens.get(id)?.row ?? null),
-    accessTokens: (limit, after) =>
+    accessTokens: (limit, after, tenant) =>
       Effect.sync(() => {
         const behind = after === undefined ? -1 : store.accessTokens.get(after)?.order ?? Infinity
         const tokens = [...store.accessTokens.values()].filter(({ order, row }) =>
-          order > behind && row.parent === null
+          order > behind && row.parent === null && (tenant === undefined || row.tenant === tenant)
         )
         return take(inOrder(tokens), limit)
       }),
@@ -146,17 +148,12 @@ export const make = (store: MemoryStore): Backend => {
         )
       }),
     findings: (limit) => Effect.sync(() => take(inOrder([...store.findings.values()]).toReversed(), limit)),
+    tenants: (name) => Effect.sync(() => MemoryTenants.tenants(store, name)),
+    censusOf: (tenant) => Effect.sync(() => MemoryTenants.census(store, tenant)),
     census: Effect.sync(() => {
-      const byStatus: Record<string, number> = {}
-      const byReason: Record<string, number> = {}
-      for (const { row: { reason, status, workflow } } of store.runs.values()) {
-        if (engineWorkflows.includes(workflow)) continue
-        byStatus[status] = (byStatus[status] ?? 0) + 1
-        if (status === "suspended" && reason !== null) byReason[reason] = (byReason[reason] ?? 0) + 1
-      }
       let owned = 0
       for (const runs of store.index.owned.values()) owned += runs.size
-      return { byStatus, byReason, owned, inbox: store.inbox.size, outbox: store.outbox.size }
+      return { ...MemoryTenants.census(store), owned, inbox: store.inbox.size, outbox: store.outbox.size }
     }),
     spending: (filter) => Effect.sync(() => spendingOf(store, filter)),
     dayRaises: (filter) => Effect.sync(() => [...store.dayRaises.values()].filter(isIn(filter))),
@@ -184,6 +181,7 @@ const list = (store: MemoryStore, filter: RunFilter): ReadonlyArray<RunRow> => {
     if (filter.restored === true && (row.restored === undefined || isFinal(row.status as RunStatus))) continue
     if (row.createdAt < (filter.since ?? -Infinity) || row.createdAt > (filter.until ?? Infinity)) continue
     if (filter.prefix !== undefined && !row.id.startsWith(filter.prefix)) continue
+    if (!Tenant.reaches(filter.tenant, row.id)) continue
     if (Object.entries(filter.labels ?? {}).some(([name, value]) => row.labels?.[name] !== value)) continue
     found.push(row)
   }

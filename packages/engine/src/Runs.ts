@@ -4,7 +4,8 @@
  *
  * Wherever a verb takes a run, it takes its id or the first characters of it.
  * A verb that acts succeeds when what it asks for is recorded; the owner of the
- * run carries it out.
+ * run carries it out. In a tenant (`CurrentTenant`) there are the runs of that
+ * tenant alone, whichever verb asks.
  */
 import type { KeptArtifact } from "@fermata/core/Artifact"
 import { engineWorkflows } from "@fermata/core/BulkAct"
@@ -50,6 +51,7 @@ import type * as RunView from "@fermata/core/RunView"
 import * as SpendingSum from "@fermata/core/SpendingSum"
 import * as SpentByDay from "@fermata/core/SpentByDay"
 import type { StandingFilter, StandingRule } from "@fermata/core/StandingRule"
+import * as Tenant from "@fermata/core/Tenant"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import type { ValueRefused } from "@fermata/core/ValueRefused"
 import type { Wait } from "@fermata/core/Wait"
@@ -59,6 +61,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { StorageFailed } from "./Backend.ts"
+import * as CurrentTenant from "./CurrentTenant.ts"
 import { sha256Hex } from "./Digest.ts"
 import { Engine } from "./Engine.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
@@ -97,8 +100,8 @@ export type RaiseOfDay = DayRaises.Raise
 export type FindError = RunLookup.FindError
 /** There is no such run, or it has ended. */
 export type ActError = RunLookup.ActError
-/** There is no such workflow, it does not take this payload, or nobody may start it so. */
-export type StartError = WorkflowNotFound | PayloadRefused | StartRefused | StorageFailed
+/** There is no such workflow, it does not take this payload, nobody may start it so, or its tenant has as many open runs as it may have. */
+export type StartError = WorkflowNotFound | PayloadRefused | StartRefused | Tenant.QuotaReached | StorageFailed
 
 /** The verbs of an operator: find, list, look, read what is kept, follow, start, signal, raise (runs and days), answer, hand on, take rules back, cancel, pause, resume, confirm, retry, settle, fork and compare. */
 export class Runs extends Context.Service<Runs, {
@@ -163,16 +166,14 @@ export class Runs extends Context.Service<Runs, {
   /**
    * Has a run that failed go on from where it failed, as a run of its own: what the
    * failed one has recorded is replayed, and the step that failed is tried anew, under
-   * the same idempotency key. A child run of which it failed, or that was stopped with
-   * it, is retried too, as a child of the retry. The failed run stays as it is, and has
-   * one retry: who asks again is told of that. Refused for a run that has not failed, or
-   * that has undone what it did, and where that holds for such a child; then nothing is
-   * stored.
+   * the same idempotency key. The failed run stays as it is, and has one retry: who
+   * asks again is told of that. Refused for a run that has not failed, that has undone
+   * what it did, or that failed of a child run.
    */
   readonly retry: (
     run: string,
     options?: { readonly by?: string }
-  ) => Effect.Effect<Retried, FindError | RetryRefused | EntryCorrupt>
+  ) => Effect.Effect<Retried, FindError | RetryRefused | Tenant.QuotaReached | EntryCorrupt>
   /**
    * Decides what became of a step whose outcome is unknown, or at which
    * recovery stopped the run. An output is checked here where this process serves the workflow;
@@ -287,10 +288,13 @@ export class Runs extends Context.Service<Runs, {
   readonly fork: (
     run: string,
     options: ForkOptions
-  ) => Effect.Effect<Forked, FindError | StepNotRequested | ForkRefused | PayloadRefused | EntryCorrupt>
+  ) => Effect.Effect<
+    Forked,
+    FindError | StepNotRequested | ForkRefused | PayloadRefused | Tenant.QuotaReached | EntryCorrupt
+  >
   /**
    * The JSON of a large value that some entry has, by its SHA-256 in hex; nothing
-   * where the store keeps none of this hash, or not as it was.
+   * where the store keeps none of this hash, or not as it was, and in a tenant.
    */
   readonly blob: (hash: string) => Effect.Effect<Option.Option<string>, StorageFailed>
   /** Where two runs part, and what came of their steps. */
@@ -306,7 +310,7 @@ export class Runs extends Context.Service<Runs, {
   ) => Effect.Effect<ReadonlyArray<SpendingSum.SpendingSum>, StorageFailed>
   /** Every version of every workflow that the store knows, or of the one of this name, by name; whether its code is here or not. */
   readonly workflows: (name?: string) => Effect.Effect<ReadonlyArray<KnownWorkflow>, StorageFailed>
-  /** Counts of runs, without those of the engine's own that lists do not show either, and of what is on its way. */
+  /** Counts of runs and of what is on its way; in a tenant of its runs alone. */
   readonly census: Effect.Effect<Census, StorageFailed>
   /**
    * Hands over the runs of processes that are dead and have given no sign of life
@@ -338,6 +342,8 @@ export class Runs extends Context.Service<Runs, {
       const list = Effect.fn("Runs.list")(function*(filter: ListFilter = {}) {
         const rows = yield* backend.runs({
           ...filter,
+          ...(yield* CurrentTenant.filter),
+          prefix: filter.prefix === undefined ? undefined : yield* CurrentTenant.idOf(filter.prefix),
           limit: filter.limit ?? 50,
           without: filter.workflow === undefined ? engineWorkflows : undefined,
           parent: filter.parent === undefined ? undefined : (yield* rowOf(filter.parent)).id,
@@ -416,14 +422,22 @@ export class Runs extends Context.Service<Runs, {
           return RunDiff.of(left!, right!)
         }),
         spending: Effect.fn("Runs.spending")(function*({ groupBy, since, until, workflow } = {}) {
+          const tenant = yield* CurrentTenant.current
           const rows = yield* backend.spending({
-            ...(workflow === undefined ? {} : { workflow }),
+            ...(workflow === undefined ? {} : { workflow: Tenant.qualify(tenant, workflow) }),
             ...(since === undefined ? {} : { since: SpentByDay.dayOf(since) }),
             ...(until === undefined ? {} : { until: SpentByDay.dayOf(until) })
           })
-          return SpendingSum.of(rows, groupBy)
+          const own = tenant === undefined ?
+            rows :
+            rows.flatMap((row) =>
+              Tenant.of(row.workflow) === tenant ? [{ ...row, workflow: Tenant.local(row.workflow) }] : []
+            )
+          return SpendingSum.of(own, groupBy)
         }),
         blob: Effect.fn("Runs.blob")(function*(hash: string) {
+          // A value has no tenant, and its hash may be told by anybody.
+          if ((yield* CurrentTenant.current) !== undefined) return Option.none()
           const data = yield* backend.blob(hash)
           return data === null || (yield* sha256Hex(data)) !== hash ? Option.none() : Option.some(data)
         }),
@@ -431,7 +445,10 @@ export class Runs extends Context.Service<Runs, {
           const rows = yield* backend.definitions
           return rows.filter((row) => name === undefined || row.name === name).map(known)
         }),
-        census: backend.census,
+        census: Effect.flatMap(CurrentTenant.current, (tenant) =>
+          tenant === undefined
+            ? backend.census
+            : Effect.map(backend.censusOf(tenant), (counts): Census => ({ ...counts, owned: 0, inbox: 0, outbox: 0 }))),
         ...RunReaps.make(runtime, backend)
       })
     })

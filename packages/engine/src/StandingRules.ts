@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type { StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
+import * as RunRules from "./internal/RunRules.ts"
 
 export type { StandingFilter, StandingOffer, StandingRule } from "@fermata/core/StandingRule"
 
@@ -18,4 +19,4 @@ export type { StandingFilter, StandingOffer, StandingRule } from "@fermata/core/
 export const of = (
   scope: { readonly agent: string; readonly workspace: string }
 ): Effect.Effect<ReadonlyArray<StandingRule>, StorageFailed, Engine> =>
-  Effect.flatMap(CurrentRuntime.current, ({ store }) => store.backend.standing(scope))
+  Effect.flatMap(CurrentRuntime.current, ({ store }) => RunRules.list(store.backend, scope))

@@ -5,7 +5,7 @@ import { Amount } from "@fermata/core/Amount"
 import { PayloadRefused, StartRefused } from "@fermata/core/RunsErrors"
 import type { StartOptions } from "@fermata/core/RunStart"
 import * as StoredJson from "@fermata/core/StoredJson"
-import { Trigger } from "@fermata/core/Trigger"
+import * as Tenant from "@fermata/core/Tenant"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -26,7 +26,7 @@ export const StartRequest = Schema.Struct({
   listener: Schema.NullOr(Schema.String),
   payload: Schema.Unknown,
   by: Schema.optionalKey(Schema.String),
-  trigger: Schema.optionalKey(Trigger),
+  trigger: Schema.optionalKey(Schema.Struct({ event: Schema.String, id: Schema.String })),
   /** What the run is about; when absent, the first short text of its payload. */
   title: Schema.optionalKey(Schema.String),
   labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
@@ -67,8 +67,8 @@ export const EventMessage = Schema.Struct({
   payload: Schema.Unknown,
   correlationId: Schema.optionalKey(Schema.String),
   source: Schema.optionalKey(Schema.String),
-  /** Whoever publishes it, on its way to the runs that it starts; it is not kept. */
-  by: Schema.optionalKey(Schema.String)
+  /** The tenant in which it is published, whose name then stands before its id too. */
+  tenant: Schema.optionalKey(Schema.String)
 })
 export type EventMessage = typeof EventMessage.Type
 
@@ -128,12 +128,22 @@ export const startOp = (
       },
       rows: [],
       blobs: [],
-      subscriptions: request.subscriptions.map(({ event, paths = [] }) => ({ run: request.id, event, paths })),
+      subscriptions: request.subscriptions.map(({ event, paths = [] }) => ({
+        run: request.id,
+        event: Tenant.qualify(Tenant.of(request.id), event),
+        paths
+      })),
       ...(request.trigger === undefined ? {} : { since: request.trigger.id }),
       ...(askedBy === null ? {} : { askedBy }),
       listener: request.listener
     }
   }
+}
+
+/** The request as the tenant has it: a run of that tenant. */
+export const inTenant = (request: StartRequest, tenant: string | undefined): StartRequest => {
+  const id = Tenant.qualify(tenant, request.id)
+  return id === request.id ? request : { ...request, id, root: request.root === request.id ? id : request.root }
 }
 
 /** The payload as text; fails when it cannot be stored. */

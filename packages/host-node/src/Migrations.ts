@@ -335,6 +335,22 @@ export const migrations: ReadonlyArray<string> = [
     restore INTEGER NOT NULL REFERENCES restores (key)
   ) STRICT;
   ALTER TABLE store ADD COLUMN copied_at REAL;
+  `,
+  // Tenants: whose a run or an event is, its id or its name says. Only what is of some has a place in the indexes.
+  `
+  ALTER TABLE runs ADD COLUMN tenant TEXT
+    GENERATED ALWAYS AS (CASE WHEN instr(id, '~') > 1 THEN substr(id, 1, instr(id, '~') - 1) END) VIRTUAL;
+  CREATE INDEX runs_tenant ON runs (tenant, status) WHERE tenant IS NOT NULL;
+  CREATE TABLE quotas (
+    tenant TEXT PRIMARY KEY,
+    open_runs INTEGER,
+    streams INTEGER,
+    by TEXT NOT NULL,
+    at REAL NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE access_tokens ADD COLUMN tenant TEXT;
+  ALTER TABLE audit ADD COLUMN tenant TEXT;
+  CREATE INDEX audit_tenant ON audit (tenant) WHERE tenant IS NOT NULL;
   `
 ]
 

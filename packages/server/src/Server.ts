@@ -15,6 +15,7 @@ import type { Feed } from "@fermata/engine/Feed"
 import type { HostClock } from "@fermata/engine/HostClock"
 import type { Runs } from "@fermata/engine/Runs"
 import type { Store } from "@fermata/engine/Store"
+import { Tenants } from "@fermata/engine/Tenants"
 import type * as Context from "effect/Context"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -40,6 +41,7 @@ import * as SpendingHandlers from "./internal/SpendingHandlers.ts"
 import * as StepsHandlers from "./internal/StepsHandlers.ts"
 import * as StreamsHandlers from "./internal/StreamsHandlers.ts"
 import * as SystemHandlers from "./internal/SystemHandlers.ts"
+import * as TenantsHandlers from "./internal/TenantsHandlers.ts"
 import * as WorkflowsHandlers from "./internal/WorkflowsHandlers.ts"
 import { longestName, type ServerOptions } from "./ServerOptions.ts"
 import { Streams } from "./Streams.ts"
@@ -79,11 +81,12 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
         SpendingHandlers.layer,
         StreamsHandlers.layer,
         SystemHandlers.layer,
-        AuditHandlers.layer
+        AuditHandlers.layer,
+        TenantsHandlers.layer
       ]),
       Layer.provide(Requests.layer),
       Layer.provide(HttpServer.layerServices),
-      Layer.provide([AccessTokens.layer, AuditLog.layer, Bulk.layer]),
+      Layer.provide([AccessTokens.layer, AuditLog.layer, Bulk.layer, Tenants.layer]),
       Layer.provideMerge(Streams.layer(options.streams))
     )
   )

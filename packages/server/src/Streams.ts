@@ -13,6 +13,7 @@ import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import * as Callers from "./internal/Callers.ts"
 
 /** How many streams may be open at once. */
 export interface Limits {
@@ -39,9 +40,10 @@ export interface Place {
 
 /** Counts the streams of a process, and ends them all at once. */
 export class Streams extends Context.Service<Streams, {
-  /** Takes a place until the scope closes, or says that there is none. */
+  /** Takes a place until the scope closes, or says that there is none; `quota` is how many the tenant of the caller may have here. */
   readonly enter: (
-    caller: Pick<Caller["Service"], "name" | "session">
+    caller: Pick<Caller["Service"], "name" | "session" | "tenant">,
+    quota?: number
   ) => Effect.Effect<Place, TooManyRequests, Scope.Scope>
   /** Tells every stream that the server goes, and waits until all have ended. */
   readonly close: Effect.Effect<void>
@@ -57,12 +59,13 @@ export class Streams extends Context.Service<Streams, {
         const gone = Latch.makeUnsafe(true)
         const places = new Set<Seat>()
         const byCaller = new Map<string, number>()
+        const byTenant = new Map<string, number>()
         let isClosing = false
         let ticking: Fiber.Fiber<void> | undefined
-        const count = (caller: string, by: number) => {
-          const own = (byCaller.get(caller) ?? 0) + by
-          if (own === 0) byCaller.delete(caller)
-          else byCaller.set(caller, own)
+        const count = (counts: Map<string, number>, whose: string, by: number) => {
+          const own = (counts.get(whose) ?? 0) + by
+          if (own === 0) counts.delete(whose)
+          else counts.set(whose, own)
         }
         /** One clock for all streams: each of its own would be a fiber and a timer more for each. */
         const tick = Effect.gen(function*() {
@@ -75,26 +78,31 @@ export class Streams extends Context.Service<Streams, {
           ticking = undefined
         })
         return Streams.of({
-          enter: ({ name, session }) =>
+          enter: ({ name, session, tenant }, quota = Infinity) =>
             Effect.suspend(() => {
+              const caller = Callers.keyOf(tenant === undefined ? { name } : { name, tenant })
               const refused = places.size >= most
                 ? `This server has its ${most} streams open`
-                : (byCaller.get(name) ?? 0) >= mostOfCaller
+                : (byCaller.get(caller) ?? 0) >= mostOfCaller
                 ? `${name} has ${mostOfCaller} streams open, which is the most`
+                : tenant !== undefined && (byTenant.get(tenant) ?? 0) >= quota
+                ? `The tenant ${tenant} has ${quota} streams open, which is the most`
                 : undefined
               if (refused !== undefined) return Effect.fail(new TooManyRequests({ problem: refused, retryAfter: 5 }))
               const place = new Seat(session, isClosing ? "closing" : undefined)
               const taken = Effect.acquireRelease(
                 Effect.sync(() => {
                   places.add(place)
-                  count(name, 1)
+                  count(byCaller, caller, 1)
+                  if (tenant !== undefined) count(byTenant, tenant, 1)
                   gone.closeUnsafe()
                   return place
                 }),
                 () =>
                   Effect.sync(() => {
                     places.delete(place)
-                    count(name, -1)
+                    count(byCaller, caller, -1)
+                    if (tenant !== undefined) count(byTenant, tenant, -1)
                     if (places.size === 0) gone.openUnsafe()
                   })
               )

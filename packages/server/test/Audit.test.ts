@@ -165,6 +165,7 @@ const acts: Readonly<Record<string, Doing>> = {
   }),
   "policy.revoke": doing("rule.revoke", Effect.map(answered, (rule) => [`/api/policy/rules/${rule}`] as const)),
   "spending.raise": plain("day.raise", "/api/spending/raises", { workflow: "order", micros: 7, note: canary }),
+  "tenants.limit": plain("tenant.limit", "/api/tenants/acme/quotas", { openRuns: 5 }),
   "access.createToken": plain("token.create", "/api/tokens", { name: "ci", scopes: ["read"] }),
   "access.removeToken": doing(
     "token.remove",

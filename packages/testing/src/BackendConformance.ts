@@ -22,6 +22,7 @@ import { restoreTests } from "./backend/RestoreTests.ts"
 import { runTests } from "./backend/RunTests.ts"
 import { spendingTests } from "./backend/SpendingTests.ts"
 import { standingTests } from "./backend/StandingTests.ts"
+import { tenantTests } from "./backend/TenantTests.ts"
 import { togetherTests } from "./backend/TogetherTests.ts"
 import { watchdogTests } from "./backend/WatchdogTests.ts"
 
@@ -51,6 +52,7 @@ export const suite = (name: string, make: MakeStore): void => {
     auditTests(test)
     bookmarkTests(test)
     restoreTests(test)
+    tenantTests(test)
     lawTests(make)
   })
 }

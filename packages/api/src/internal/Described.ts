@@ -29,7 +29,8 @@ export const groups: Readonly<Record<string, string>> = {
     "Server-sent events. A client that comes back with `Last-Event-ID`, at whichever server, misses nothing and hears nothing twice.",
   system: "The server itself and the processes that work on runs.",
   audit: "Who has done what, in a chain that shows whether it was changed.",
-  access: "Who calls, logins of browsers, and tokens."
+  access: "Who calls, logins of browsers, and tokens.",
+  tenants: "Tenants: namespaces of the store, and what each may have."
 }
 
 /** What each route does, in a few words. */
@@ -93,7 +94,10 @@ export const routes: Readonly<Record<string, string>> = {
   "access.logout": "End a login",
   "access.tokens": "List tokens",
   "access.createToken": "Make a token",
-  "access.removeToken": "Take back a token and every login by it"
+  "access.removeToken": "Take back a token and every login by it",
+  "tenants.list": "List tenants",
+  "tenants.get": "Look at a tenant",
+  "tenants.limit": "Set what a tenant may have"
 }
 
 type Json = Record<string, unknown>

@@ -16,6 +16,7 @@ import { commandRun } from "./Run.ts"
 import { commandRuns } from "./Runs.ts"
 import { commandServe } from "./Serve.ts"
 import { commandSignal } from "./Signal.ts"
+import { commandTenants } from "./Tenants.ts"
 import { commandToken } from "./Token.ts"
 import { commandUpgrade } from "./Upgrade.ts"
 import { commandWorker } from "./Worker.ts"
@@ -49,6 +50,7 @@ export const commandFermata = Command.make("fermata").pipe(
     commandWorkers,
     commandServe,
     commandToken,
+    commandTenants,
     commandAudit,
     commandMcp,
     commandReplay,

@@ -20,11 +20,15 @@ export interface Calls {
   readonly ask: <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.Effect<A, Exclude<E, ServerFailure.Between>, R>
 }
 
-/** Calls of the server at this place. */
-export const make = (place: ServerPlace): Effect.Effect<Calls, never, Scope.Scope> =>
+/** Calls of the server at this place, about one tenant where that is given. */
+export const make = (place: ServerPlace, tenant?: string): Effect.Effect<Calls, never, Scope.Scope> =>
   Effect.gen(function*() {
     const { token, url } = place
-    const layer = Client.layer({ url, ...(token === undefined ? {} : { token }) })
+    const layer = Client.layer({
+      url,
+      ...(token === undefined ? {} : { token }),
+      ...(tenant === undefined ? {} : { tenant })
+    })
     const context = yield* Layer.build(Layer.provide(layer, Layer.provide(untraced, FetchHttpClient.layer)))
     return {
       place,

@@ -11,7 +11,6 @@ import { note } from "../Output.ts"
 import { refine as refineHere } from "../Refine.ts"
 import type { ServerPlace } from "../ServerPlace.ts"
 import * as Calls from "./Calls.ts"
-import * as Patience from "./Patience.ts"
 import * as RemoteRuns from "./RemoteRuns.ts"
 import * as RemoteStreams from "./RemoteStreams.ts"
 
@@ -31,7 +30,7 @@ export const open = (
     if (place.token !== undefined && protocol === "http:" && !isLoopback(hostname)) {
       yield* note(`warning: ${place.url} has no TLS, so the token can be read on the way`)
     }
-    const calls = yield* Calls.make(place)
+    const calls = yield* Calls.make(place, globals.tenant)
     const { ask, client } = calls
     const [me, response] = yield* Effect.mapError(
       refine(ask(client.access.me({ responseMode: "decoded-and-response" }))),
@@ -107,6 +106,12 @@ export const open = (
           ),
         remove: (token) => ask(client.access.removeToken({ params: { token } }))
       },
+      tenants: {
+        list: Calls.pages((query) =>
+          Effect.map(ask(client.tenants.list({ query })), ({ next, tenants }) => ({ items: tenants, next }))
+        ),
+        limit: (tenant, quotas) => ask(client.tenants.limit({ params: { tenant }, payload: quotas }))
+      },
       audit: {
         list: ({ action, before, limit = 50, run, since, who } = {}) => {
           const wanted = {
@@ -138,7 +143,6 @@ export const open = (
       here: undefined,
       there: {
         url: place.url,
-        mayAnswer: me.scopes.includes("approve"),
         agents: refine(
           Calls.pages((query) =>
             Effect.map(ask(client.agents.list({ query })), ({ agents, next }) => ({ items: agents, next }))
@@ -152,8 +156,7 @@ export const open = (
           Effect.promise(() => import("@fermata/engine/Runs")),
           ({ Runs }) => Effect.provideService(effect, Runs, runs)
         )),
-      refine,
-      look: (effect) => Patience.look(place, refine(effect))
+      refine
     }
     return { operator, globals: { ...globals, as: me.name, roles: me.roles, asFrom: "default", usually: me.name } }
   })

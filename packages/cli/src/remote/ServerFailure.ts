@@ -14,7 +14,6 @@ import type { HttpClientError } from "effect/http/HttpClientError"
 import * as Predicate from "effect/Predicate"
 import type { SchemaError } from "effect/Schema"
 import { type CommandFailed, failed, refused } from "../CommandFailed.ts"
-import { label } from "../ConfigFile.ts"
 import type { ServerPlace } from "../ServerPlace.ts"
 
 /** Whatever a call of a server may fail with that is no answer of its verb. */
@@ -29,9 +28,6 @@ export type Between =
   | RangeNotSatisfiable
   | TooManyRequests
   | ServerFailed
-
-/** What a failure is called where no answer came. */
-export const unreachableCode = "ServerUnreachable"
 
 const tags: ReadonlySet<string> = new Set<Between["_tag"]>([
   "HttpClientError",
@@ -52,7 +48,8 @@ export const isBetween = (error: unknown): error is Between =>
 
 /** Whether the server could not be reached, or broke off: trying again may help. */
 export const isLost = (error: unknown): boolean =>
-  Predicate.isTagged(error, "HttpClientError") && lostIn((error as HttpClientError).reason) !== undefined
+  Predicate.isTagged(error, "HttpClientError") && Predicate.hasProperty(error, "reason") &&
+  Predicate.isTagged(error.reason, "TransportError")
 
 /** The failure of a command whose server answered so. Of a look nothing is lost; of an act it is said that nobody knows. */
 export const of = (place: ServerPlace, error: Between): Effect.Effect<CommandFailed> => {
@@ -84,8 +81,9 @@ export const of = (place: ServerPlace, error: Between): Effect.Effect<CommandFai
       ))
     case "HttpClientError": {
       const { reason } = error
-      const lost = lostIn(reason)
-      if (lost !== undefined) return Effect.succeed(unreachable(place, reason.request.method, lost.cause))
+      if (reason._tag === "TransportError") {
+        return Effect.succeed(unreachable(place, reason.request.method, reason.cause))
+      }
       if (!("response" in reason)) return Effect.succeed(failed("ServerFailed", error.message))
       const { request: { method, url }, response } = reason
       return Effect.map(Effect.orElseSucceed(response.json, () => undefined), (body) => {
@@ -120,13 +118,10 @@ const sameVersion = "install the same version of @fermata/cli on both"
 
 const tokenWith = (scope: string): string => `whoever runs the server makes one with the scope ${scope} (token create)`
 
-const unauthorized = ({ config, token, url }: ServerPlace, reason: Unauthorized["reason"]): CommandFailed =>
+const unauthorized = ({ token, url }: ServerPlace, reason: Unauthorized["reason"]): CommandFailed =>
   token === undefined || reason === "missing"
     ? refused("Unauthorized", `The server at ${url} asks for a token`, [
       "give it in FERMATA_TOKEN, or in a file: --token-file FILE, or FERMATA_TOKEN_FILE",
-      ...config === undefined
-        ? []
-        : [`or say in ${label(config)} where it is: server: { url: …, token: { env: "RUNS_TOKEN" } }`],
       tokenWith("read")
     ])
     : refused(
@@ -136,16 +131,10 @@ const unauthorized = ({ config, token, url }: ServerPlace, reason: Unauthorized[
     )
 
 /** Why no answer came, by the codes of Node. */
-const unreachable = ({ config, url }: ServerPlace, method: string, cause: unknown): CommandFailed => {
+const unreachable = ({ url }: ServerPlace, method: string, cause: unknown): CommandFailed => {
   const code = codeOf(cause)
   const { hostname, protocol } = new URL(url)
-  const fail = (message: string, ...details: ReadonlyArray<string>) =>
-    failed(unreachableCode, message, [
-      ...details,
-      ...config === undefined
-        ? []
-        : [`it is the server of ${label(config)}; --db FILE names a database of this machine`]
-    ])
+  const fail = (message: string, ...details: ReadonlyArray<string>) => failed("ServerUnreachable", message, details)
   if (code === "ECONNREFUSED") {
     return fail(
       `No server answers at ${url}: nothing listens there`,
@@ -161,11 +150,7 @@ const unreachable = ({ config, url }: ServerPlace, method: string, cause: unknow
   if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code)) {
     return fail(
       `The certificate of ${url} is not trusted: ${textOf(cause)}`,
-      /ALTNAME/.test(code)
-        ? "name the server by one of the names that its certificate has"
-        : /EXPIRED|NOT_YET/.test(code)
-        ? "have it renewed where the server is, or set the clock of this machine right"
-        : "where it is your own, name the file with it, or with that of its authority: NODE_EXTRA_CA_CERTS=cert.pem"
+      "where it is your own, name the file with it, or with that of its authority: NODE_EXTRA_CA_CERTS=cert.pem"
     )
   }
   if (/TIMEDOUT|TIMEOUT|UNREACH/.test(code)) return fail(`No server answers at ${url}: ${textOf(cause)}`)
@@ -176,12 +161,6 @@ const unreachable = ({ config, url }: ServerPlace, method: string, cause: unknow
     ...protocol === "http:" ? ["if it has TLS, its URL begins with https://"] : []
   )
 }
-
-/** How an answer was lost: none came, or it broke off on the way, which the connection says by a code. Text that is no answer has none. */
-const lostIn = (reason: HttpClientError["reason"]): { readonly cause: unknown } | undefined =>
-  reason._tag === "TransportError" || (reason._tag === "DecodeError" && codeOf(reason.cause) !== "")
-    ? { cause: reason.cause }
-    : undefined
 
 const causes = (cause: unknown): ReadonlyArray<object> => {
   const found: Array<object> = []

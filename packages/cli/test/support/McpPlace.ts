@@ -40,6 +40,7 @@ export const server = Effect.fnUntraced(function*(by: string, place?: string) {
     config,
     json: false,
     server: undefined,
+    tenant: undefined,
     roles: [by],
     as: by,
     asFrom: "option",

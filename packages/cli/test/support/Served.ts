@@ -37,6 +37,7 @@ export const served = async (
     db,
     dbFrom: "option",
     server: undefined,
+    tenant: undefined,
     config,
     json: false,
     as,

@@ -19,13 +19,7 @@ export interface Given {
   /** What the run sees as `input`; the payload of the event when absent. */
   readonly input?: Schema.Json | undefined
   readonly event?:
-    | {
-      readonly name: string
-      readonly id?: string | undefined
-      readonly payload: Schema.Json
-      /** Whoever published it. */
-      readonly by?: string | undefined
-    }
+    | { readonly name: string; readonly id?: string | undefined; readonly payload: Schema.Json }
     | undefined
   readonly key?: string | undefined
   readonly by?: string | undefined
@@ -62,9 +56,7 @@ export const requestOf = Effect.fnUntraced(function*(
     payload: compose(payload),
     ...(title === undefined ? {} : { title }),
     ...(by === undefined ? {} : { by }),
-    ...(event === undefined ? {} : {
-      trigger: { event: event.name, id: event.id ?? id, ...(event.by === undefined ? {} : { by: event.by }) }
-    }),
+    ...(event === undefined ? {} : { trigger: { event: event.name, id: event.id ?? id } }),
     subscriptions: subscriptionsOf(contract, shapes)
   }
 })

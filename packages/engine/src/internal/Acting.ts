@@ -1,10 +1,12 @@
 /** What somebody does, as it is kept with the operation that does it. */
 import * as AuditLine from "@fermata/core/AuditLine"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Tenant from "@fermata/core/Tenant"
 import * as Effect from "effect/Effect"
 import { type Actor, AnsweredBefore, CurrentActor } from "../Actor.ts"
 import * as AuditChain from "../AuditChain.ts"
 import type { Act, Acted, Answer, Answers, Known, Op, StorageFailed } from "../Backend.ts"
+import { CurrentTenant } from "../CurrentTenant.ts"
 import { CurrentRun } from "./run/RunPort.ts"
 
 /** What is done, to what, and by whom, where the caller of a verb names somebody. */
@@ -37,8 +39,16 @@ export const of = <A extends Answers[keyof Answers]>(
     const actor = fiber.getRef(CurrentActor) ?? (isTraffic ? undefined : library)
     if (actor === undefined || fiber.getRef(CurrentRun) !== undefined) return Effect.undefined
     const { how, request, who = by ?? "unknown" } = actor
+    const tenant = fiber.getRef(CurrentTenant) ?? Tenant.of(target)
     return Effect.succeed({
-      line: { who, how, action, target, detail: AuditLine.detailText(detail) },
+      line: {
+        who,
+        how,
+        action,
+        target,
+        detail: AuditLine.detailText(detail),
+        ...(tenant === undefined ? {} : { tenant })
+      },
       now,
       ...(request === undefined ? {} : {
         request: {

@@ -2,6 +2,7 @@
  * Answers to questions that come as events, `engine.approval.granted` and
  * `engine.approval.denied`: with the payload that the engine tells of an answer.
  */
+import * as Tenant from "@fermata/core/Tenant"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -21,7 +22,8 @@ export const take = Effect.fnUntraced(
     if (Exit.isFailure(said) || by === undefined) {
       return yield* ignored(event, "its payload is not { runId, stepId, grantedBy }")
     }
-    const { choice, edit, hash, note, runId, stepId } = said.value
+    const { choice, edit, hash, note, stepId } = said.value
+    const runId = Tenant.qualify(event.tenant, said.value.runId)
     const outcome = yield* Taking.take(desk, runId, stepId, {
       id: `answer:${event.id}`,
       decision: event.name === "engine.approval.granted" ? "approve" : "deny",

@@ -3,8 +3,10 @@ import type { DayRaise, DayRaised } from "@fermata/core/DayRaise"
 import { DayRaiseRefused, type WorkflowNotFound } from "@fermata/core/RunsErrors"
 import * as Spent from "@fermata/core/Spent"
 import * as SpentByDay from "@fermata/core/SpentByDay"
+import * as Tenant from "@fermata/core/Tenant"
 import * as Effect from "effect/Effect"
 import type { Answers, Backend, DayRaiseRow, StorageFailed } from "../Backend.ts"
+import * as CurrentTenant from "../CurrentTenant.ts"
 import * as DayRaises from "../DayRaises.ts"
 import * as Acting from "./Acting.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
@@ -21,6 +23,8 @@ export interface Raise extends Spent.Amount {
   /** One that was recorded under this before is a duplicate. */
   readonly id?: string
 }
+
+// The days of a workflow are those of its runs in one tenant.
 
 export const make = (runtime: EngineRuntime, backend: Backend) => ({
   raiseDay: Effect.fn("Runs.raiseDay")(function*(
@@ -45,6 +49,7 @@ export const make = (runtime: EngineRuntime, backend: Backend) => ({
     if (day === undefined || problem !== undefined) {
       return yield* new DayRaiseRefused({ workflow, problem: problem ?? "it is for no day" })
     }
+    const tenant = yield* CurrentTenant.current
     const raised = ({ raised, result, told }: Answers["raise"]): DayRaised => ({
       workflow,
       day: SpentByDay.textOf(day),
@@ -54,12 +59,25 @@ export const make = (runtime: EngineRuntime, backend: Backend) => ({
     })
     const act = yield* Acting.of(
       runtime.host.now,
-      { action: "day.raise", target: workflow, by, detail: { day: SpentByDay.textOf(day), ...amount } },
+      {
+        action: "day.raise",
+        target: Tenant.qualify(tenant, workflow),
+        by,
+        detail: { day: SpentByDay.textOf(day), ...amount }
+      },
       raised
     )
     return raised(
       yield* runtime.messages.raise(
-        DayRaises.op({ id, workflow, day, ...amount, by, note: note ?? null, at }),
+        DayRaises.op({
+          id: Tenant.qualify(tenant, id),
+          workflow: Tenant.qualify(tenant, workflow),
+          day,
+          ...amount,
+          by,
+          note: note ?? null,
+          at
+        }),
         act
       )
     )
@@ -71,12 +89,13 @@ export const make = (runtime: EngineRuntime, backend: Backend) => ({
       readonly until?: number
     } = {}
   ): Effect.fn.Return<ReadonlyArray<DayRaise>, StorageFailed> {
+    const tenant = yield* CurrentTenant.current
     const rows = yield* backend.dayRaises({
-      ...(workflow === undefined ? {} : { workflow }),
+      ...(workflow === undefined ? {} : { workflow: Tenant.qualify(tenant, workflow) }),
       ...(since === undefined ? {} : { since: SpentByDay.dayOf(since) }),
       ...(until === undefined ? {} : { until: SpentByDay.dayOf(until) })
     })
-    return rows.map(actOf)
+    return rows.filter((row) => Tenant.reaches(tenant, row.workflow)).map((row) => actOf(tenant, row))
   })
 })
 
@@ -84,9 +103,12 @@ export const make = (runtime: EngineRuntime, backend: Backend) => ({
 // internal
 // ----------------------------------------------------------------------------
 
-const actOf = ({ at, by, day, id, micros, note, tokens, workflow }: DayRaiseRow): DayRaise => ({
-  id,
-  workflow,
+const actOf = (
+  tenant: string | undefined,
+  { at, by, day, id, micros, note, tokens, workflow }: DayRaiseRow
+): DayRaise => ({
+  id: tenant === undefined ? id : Tenant.local(id),
+  workflow: tenant === undefined ? workflow : Tenant.local(workflow),
   day: SpentByDay.textOf(day),
   raised: Spent.make(micros, tokens),
   by,

@@ -6,6 +6,7 @@ import * as EventName from "@fermata/core/EventName"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as RunView from "@fermata/core/RunView"
 import { suspensions } from "@fermata/core/Suspension"
+import * as Tenant from "@fermata/core/Tenant"
 import * as Effect from "effect/Effect"
 import type { StorageFailed } from "../Backend.ts"
 import { type Change, type EntriesChange, hasEntries, hasEvent, type StandChange } from "../ChangeLog.ts"
@@ -64,7 +65,9 @@ export const ofChange = (
     return Effect.flatMap(readable(store, change), (entries) => ofEntries(tell, store, toldOf(change), entries))
   }
   if (!hasEvent(change)) return Effect.succeed(ofStand(change))
-  const { correlation, id, name, payload, source } = change.event
+  const { correlation, id, name: stored, payload, source } = change.event
+  const tenant = Tenant.of(stored)
+  const name = Tenant.local(stored)
   // What the engine told of an entry, and published for those who listen, is told by that entry.
   return Effect.succeed(
     EventName.isReserved(name) ? [] : [{
@@ -72,7 +75,8 @@ export const ofChange = (
       name,
       payload: JSON.parse(payload),
       ...(correlation === null ? {} : { correlationId: correlation }),
-      ...(source === null ? {} : { source })
+      ...(source === null ? {} : { source }),
+      ...(tenant === undefined ? {} : { tenant })
     }]
   )
 }
@@ -81,13 +85,18 @@ export const ofChange = (
 // internal
 // ----------------------------------------------------------------------------
 
-const toMessage = ({ correlationId, id, name, payload }: EngineEvent.EngineEvent): EventMessage => ({
-  id,
-  name,
-  payload,
-  correlationId,
-  source: engineSource
-})
+/** An event of a run is one of the tenant of that run, and so are those of the engine. */
+const toMessage = ({ correlationId, id, name, payload }: EngineEvent.EngineEvent): EventMessage => {
+  const tenant = Tenant.of(correlationId)
+  return {
+    id,
+    name,
+    payload,
+    correlationId,
+    source: engineSource,
+    ...(tenant === undefined ? {} : { tenant })
+  }
+}
 
 const ofEntries = (
   tell: Tell,

@@ -1,4 +1,5 @@
 /** Which runs an event starts and reaches. */
+import * as Tenant from "@fermata/core/Tenant"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type { Backend, StorageFailed } from "../Backend.ts"
@@ -19,13 +20,14 @@ export const waitingFor = Effect.fnUntraced(function*(
   backend: Backend,
   event: string,
   payload: unknown,
-  isInput: boolean
+  isInput: boolean,
+  tenant: string | undefined
 ): Effect.fn.Return<ReadonlyArray<Concerned>, StorageFailed> {
-  const waiting = (yield* backend.eventWaits(event))
+  const waiting = (yield* backend.eventWaits(Tenant.qualify(tenant, event)))
     .filter(({ equality }) => equality === null || mayEqual(payload, equality))
     .map(({ run }) => run)
   const named = isInput && Predicate.hasProperty(payload, "runId") && typeof payload.runId === "string"
-    ? [payload.runId]
+    ? [Tenant.qualify(tenant, payload.runId)]
     : []
   const rows = yield* Effect.forEach(new Set([...waiting, ...named]), (run) => backend.run(run))
   return rows.flatMap((row) => row === null ? [] : [{ runId: row.id, from: row.length, started: false }])
@@ -49,9 +51,10 @@ export const handedOn = Effect.fnUntraced(function*(
 /** The runs that an event has started, among the latest. */
 export const startedBy = Effect.fnUntraced(function*(
   backend: Backend,
-  eventId: string
+  eventId: string,
+  tenant: string | undefined
 ): Effect.fn.Return<ReadonlyArray<Concerned>, StorageFailed> {
-  const runs = yield* backend.runs({ limit: latest })
+  const runs = yield* backend.runs({ limit: latest, tenant })
   const first = yield* Effect.forEach(
     runs,
     ({ id }) => Effect.map(backend.entries(id, 0, 1), ([entry]) => ({ id, entry }))

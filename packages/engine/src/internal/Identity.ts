@@ -6,14 +6,25 @@
  * goes into the digest as a text that stands for it alone.
  */
 import * as WellFormed from "@fermata/core/WellFormed"
+import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import type * as Workflow from "effect/workflow/Workflow"
 import { WorkflowEngine } from "effect/workflow/WorkflowEngine"
+import * as CurrentTenant from "../CurrentTenant.ts"
 import { sha256Hex } from "../Digest.ts"
 
-/** The id of the run of this workflow and key. */
+/** The id of the run of this workflow and key, in the tenant of whoever asks. */
 export const runId = (name: string, key: string): Effect.Effect<string> =>
-  Effect.map(sha256Hex(`${name.length}:${name}:${distinct(name, key)}`), (hash) => hash.slice(0, 32))
+  Effect.flatMap(
+    sha256Hex(`${name.length}:${name}:${distinct(name, key)}`),
+    (hash) => CurrentTenant.idOf(hash.slice(0, 32))
+  )
+
+/** An id that no other run has, in the tenant of whoever asks. */
+export const newRunId: Effect.Effect<string> = Effect.flatMap(
+  WebCrypto,
+  (web) => CurrentTenant.idOf(web.randomUUID().replaceAll("-", ""))
+)
 
 /** The key that a workflow gives to a payload, as it wrote it. */
 export const idempotencyKey = (workflow: Workflow.Any, payload: unknown): string =>
@@ -23,7 +34,7 @@ export const idempotencyKey = (workflow: Workflow.Any, payload: unknown): string
 export const keyOf = ({ idempotencyKey }: Workflow.Any): Workflow.Any["idempotencyKey"] =>
   originals.get(idempotencyKey) ?? idempotencyKey
 
-/** The engine with runs of their own for keys that are texts of their own. */
+/** The engine with runs of their own for keys that are texts of their own, and for tenants. */
 export const identified = (engine: WorkflowEngine["Service"]): WorkflowEngine["Service"] =>
   WorkflowEngine.of({
     ...engine,
@@ -33,7 +44,16 @@ export const identified = (engine: WorkflowEngine["Service"]): WorkflowEngine["S
     },
     execute: (workflow, options) =>
       Effect.flatMap(executionId(workflow, options.payload, options.executionId), (executionId) =>
-        engine.execute(workflow, { ...options, executionId }))
+        engine.execute(workflow, { ...options, executionId })),
+    poll: (workflow, id) =>
+      Effect.flatMap(CurrentTenant.idOf(id), (id) => engine.poll(workflow, id)),
+    interrupt: (workflow, id) => Effect.flatMap(CurrentTenant.idOf(id), (id) => engine.interrupt(workflow, id)),
+    interruptUnsafe: (workflow, id) =>
+      Effect.flatMap(CurrentTenant.idOf(id), (id) => engine.interruptUnsafe(workflow, id)),
+    resume: (workflow, id) => Effect.flatMap(CurrentTenant.idOf(id), (id) => engine.resume(workflow, id)),
+    deferredDone: (deferred, options) =>
+      Effect.flatMap(CurrentTenant.idOf(options.executionId), (executionId) =>
+        engine.deferredDone(deferred, { ...options, executionId }))
   })
 
 // ----------------------------------------------------------------------------
@@ -56,7 +76,10 @@ const distinguish = (workflow: Workflow.Any): void => {
 }
 
 /** The id of the run that is executed with this payload; `given` is what `effect/workflow` made of it. */
-const executionId = (workflow: Workflow.Any, payload: unknown, given: string): Effect.Effect<string> => {
+const executionId = (workflow: Workflow.Any, payload: unknown, given: string): Effect.Effect<string> =>
+  Effect.flatMap(untenanted(workflow, payload, given), CurrentTenant.idOf)
+
+const untenanted = (workflow: Workflow.Any, payload: unknown, given: string): Effect.Effect<string> => {
   if (originals.has(workflow.idempotencyKey)) return Effect.succeed(given)
   const key = idempotencyKey(workflow, payload)
   distinguish(workflow)

@@ -27,11 +27,12 @@ export const records = (changes: MemoryChanges): Records => {
 /** The lines that are looked for, the newest first. */
 export const list = (
   { audit }: MemoryStore,
-  { action, before = Infinity, limit, run, since = -Infinity, who }: AuditFilter
+  { action, before = Infinity, limit, run, since = -Infinity, tenant, who }: AuditFilter
 ): ReadonlyArray<AuditRow> => {
   const begins = action?.endsWith(".*") === true ? action.slice(0, -1) : undefined
   return audit.filter((row) =>
     row.n < before && row.at >= since && (who ?? row.who) === row.who &&
+    (tenant === undefined || row.tenant === tenant) &&
     (begins === undefined ? (action ?? row.action) === row.action : row.action.startsWith(begins)) &&
     (run === undefined || row.target === run || row.target.startsWith(`${run}/`))
   ).reverse().slice(0, Math.max(0, limit))

@@ -1,6 +1,7 @@
 /**
  * Events, subscriptions and waits of the memory backend.
  */
+import * as Tenant from "@fermata/core/Tenant"
 import type { InboxRow } from "../Backend.ts"
 import type {
   Awaited,
@@ -235,8 +236,12 @@ export class EventChanges {
 // reads
 // ---------------------------------------------------------------------------
 
-export const list = ({ named, rows }: MemoryEvents, { before, limit, name }: EventFilter): ReadonlyArray<EventRow> =>
+export const list = (
+  { named, rows }: MemoryEvents,
+  { before, limit, name, tenant }: EventFilter
+): ReadonlyArray<EventRow> =>
   (name === undefined ? [...rows.keys()].sort() : named.get(name) ?? [])
+    .filter((position) => tenant === undefined || Tenant.of(rows.get(position)!.name) === tenant)
     .filter((position) => before === undefined || position < before)
     .toReversed()
     .slice(0, Math.max(0, limit))

@@ -13,6 +13,7 @@ import type {
   InboxRow,
   OutboxRow,
   OwnerRow,
+  QuotaRow,
   RequestRow,
   RunRow,
   SpendingRow,
@@ -52,6 +53,8 @@ export interface MemoryStore {
   readonly spending: Map<string, SpendingRow>
   /** By their ids. */
   readonly dayRaises: Map<string, DayRaiseRow>
+  /** By tenant. */
+  readonly quotas: Map<string, QuotaRow>
   readonly events: MemoryEvents.MemoryEvents
   readonly index: {
     readonly due: DueList.DueList
@@ -120,6 +123,7 @@ export const makeStore = (): MemoryStore => ({
   findings: new Map(),
   spending: new Map(),
   dayRaises: new Map(),
+  quotas: new Map(),
   events: MemoryEvents.make(),
   index: {
     due: DueList.make(),

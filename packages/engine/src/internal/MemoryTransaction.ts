@@ -4,6 +4,7 @@
 import * as DayClaims from "@fermata/core/DayClaims"
 import * as Spent from "@fermata/core/Spent"
 import * as SpentByDay from "@fermata/core/SpentByDay"
+import * as Tenant from "@fermata/core/Tenant"
 import * as AuditChain from "../AuditChain.ts"
 import type {
   AnswerOp,
@@ -30,6 +31,7 @@ import { EventChanges } from "./MemoryEvents.ts"
 import { MemoryOwners } from "./MemoryOwners.ts"
 import * as MemoryRestore from "./MemoryRestore.ts"
 import { isOver, type MemoryStore, pair, type StoredRun } from "./MemoryStore.ts"
+import * as MemoryTenants from "./MemoryTenants.ts"
 
 /** Applies operations at once, each so that it can be taken back. */
 export class Transaction {
@@ -83,6 +85,8 @@ export class Transaction {
         return MemoryAccess.withdraw(this.#changes, op)
       case "used":
         return MemoryAccess.used(this.#changes, op)
+      case "quota":
+        return MemoryTenants.set(this.#changes, op)
       case "bookmark":
         return MemoryBookmarks.take(this.#changes, op)
       case "claim":
@@ -134,6 +138,8 @@ export class Transaction {
       }
       return { started: false, run: known.row }
     }
+    const full = op.isLimited === true ? MemoryTenants.full(this.#store, id) : undefined
+    if (full !== undefined) return { started: false, run: { ...unstarted, ...op.run }, full }
     this.#keep(op.blobs)
     const owner = isOver(op.run.status) ? null : op.run.owner
     const restored = op.askedBy === undefined ? undefined : this.#store.runs.get(op.askedBy)?.row.restored
@@ -184,7 +190,7 @@ export class Transaction {
     if (added === null) return { ok: false, epoch: row.epoch, length: row.length, undone: true }
     const given = [...op.rows, ...added.rows]
     const spending = op.spending ?? added.spending
-    const settled = spending === undefined ? undefined : this.#settle(row.workflow, given, spending)
+    const settled = spending === undefined ? undefined : this.#settle(spender(row), given, spending)
     const rows = settled?.rows ?? given
 
     this.#keep(op.blobs)
@@ -260,7 +266,7 @@ export class Transaction {
         ...(spending?.spent === undefined ? {} : { spent: Spent.sum(Spent.zero, spending.spent) })
       }
     })
-    for (const day of settled?.days ?? []) this.#spend(row.workflow, day)
+    for (const day of settled?.days ?? []) this.#spend(spender(row), day)
     if (op.ended !== undefined) {
       for (const listener of before.listeners.toSorted()) this.#tell(listener, op.run, op.ended.payload, op.at)
     }
@@ -307,7 +313,7 @@ export class Transaction {
     this.#changes.put(dayRaises, id, row)
     this.#changes.put(spending, key, Spent.isZero(raised) ? before : { ...before, raised })
     const told = [...runs.values()].flatMap(({ row: run }) => {
-      const isTold = run.workflow === workflow &&
+      const isTold = spender(run) === workflow &&
         (run.status === "running" || (run.status === "suspended" && reasons.includes(run.reason ?? "")))
       return isTold && this.#inbox({ row: { run: run.id, ...message, at } }).result === "accepted" ? [run.id] : []
     })
@@ -430,6 +436,12 @@ const define = (changes: MemoryChanges, row: DefinitionRow): Answers["define"] =
 }
 
 const placeOf = ({ id, kind, root, workflow }: RunRow) => ({ run: id, root, workflow, kind })
+
+/** A row of a run that was not started. */
+const unstarted = { length: 0, epoch: 0, takeovers: 0, updatedAt: 0, waits: null, reason: null }
+
+/** Of whose days the run spends: those of its workflow, in its tenant. */
+const spender = ({ id, workflow }: RunRow): string => Tenant.qualify(Tenant.of(id), workflow)
 
 const nothing: ReturnType<Together> = { rows: [], blobs: [], outbox: [] }
 

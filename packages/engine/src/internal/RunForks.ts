@@ -7,8 +7,8 @@ import { ForkRefused, type PayloadRefused, StepNotRequested } from "@fermata/cor
 import type { Forked, ForkOptions } from "@fermata/core/RunStart"
 import * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Tenant from "@fermata/core/Tenant"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
-import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import type { Act, Answers, CommitOp, OutboxRow, RunRow, StartOp, StorageFailed } from "../Backend.ts"
 import type { Definitions } from "../Extension.ts"
@@ -16,8 +16,11 @@ import { payloadText, type StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
 import * as Acting from "./Acting.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
+import * as Identity from "./Identity.ts"
 import * as Questions from "./Questions.ts"
+import * as Quota from "./Quota.ts"
 import type { Registration } from "./run/RunHost.ts"
+import { CurrentRun } from "./run/RunPort.ts"
 import { replay } from "./RunReplay.ts"
 import { check } from "./RunStarts.ts"
 import { readable } from "./RunWatch.ts"
@@ -31,7 +34,10 @@ export const fork = Effect.fnUntraced(function*(
   store: Store["Service"],
   original: RunRow,
   options: ForkOptions
-): Effect.fn.Return<Forked, StepNotRequested | ForkRefused | PayloadRefused | EntryCorrupt | StorageFailed> {
+): Effect.fn.Return<
+  Forked,
+  StepNotRequested | ForkRefused | PayloadRefused | EntryCorrupt | StorageFailed | Tenant.QuotaReached
+> {
   const journal = yield* readable(store, original.id, 0)
   const seq = journal.findIndex((entry) => entry._tag === "StepRequested" && entry.key === options.at)
   if (seq < 0) {
@@ -48,7 +54,7 @@ export const fork = Effect.fnUntraced(function*(
   const payload = options.input === undefined
     ? undefined
     : yield* payloadOf(original, journal[0]!, options.input, registration, extended)
-  const id = (yield* WebCrypto).randomUUID().replaceAll("-", "")
+  const id = Tenant.qualify(Tenant.of(original.id), yield* Identity.newRunId)
   const now = runtime.host.now()
   const history = yield* shared(original, journal.slice(0, seq + 1), { ...options, set, id, payload, now })
   const row = rowOf(original, id, history, now)
@@ -97,10 +103,6 @@ export interface Carried {
   readonly then: number
   /** Steps without an outcome keep the idempotency keys under which the other run has asked for them. */
   readonly keepsKeys?: boolean
-  /** The run that it is a child of. */
-  readonly parent?: string | undefined
-  /** The runs that go on for children of the other. */
-  readonly standIns?: ReadonlyMap<string, string>
 }
 
 /** What an entry of the original is in the run that carries on with it; `view` is the fold of `before`. */
@@ -108,7 +110,7 @@ export const carrier = (
   original: string,
   view: RunView.RunView,
   before: ReadonlyArray<Entry>,
-  { by, id, keepsKeys, now, parent, payload, standIns, then }: Carried
+  { by, id, keepsKeys, now, payload, then }: Carried
 ): (entry: Entry) => Entry => {
   const later = (due: number) => Math.ceil(now + Math.max(0, due - then))
   const fired = new Set(before.flatMap((entry) => entry._tag === "TimerFired" ? [entry.timer] : []))
@@ -120,13 +122,8 @@ export const carrier = (
           ...rest,
           ...(payload === undefined ? {} : { payload }),
           seed: entry.seed ?? original,
-          ...(by === undefined ? {} : { by }),
-          ...(parent === undefined ? {} : { parent })
+          ...(by === undefined ? {} : { by })
         }
-      }
-      case "ChildStarted": {
-        const child = standIns?.get(entry.child)
-        return child === undefined ? entry : { ...entry, child, retryOf: entry.retryOf ?? entry.child }
       }
       case "StepRequested":
         return keepsKeys === true || entry.idempotencyKey === undefined || isOver(RunView.step(view, entry.key))
@@ -157,18 +154,17 @@ export const carrier = (
   }
 }
 
-/** The row of a run that carries on with the history of another, as a top run where there is none above it. */
+/** The row of a run that carries on with the history of another, as a top run. */
 export const rowOf = (
   { restored: _restored, ...original }: RunRow,
   id: string,
   history: ReadonlyArray<Entry>,
-  now: number,
-  above?: Pick<RunRow, "id" | "root">
+  now: number
 ): RunRow => ({
   ...original,
   id,
-  root: above?.root ?? id,
-  parent: above?.id ?? null,
+  root: id,
+  parent: null,
   status: "queued",
   reason: null,
   waits: null,
@@ -301,18 +297,13 @@ const replaced = (
   settledBy: change.by ?? "fork"
 })
 
-/** Children that the fork waits for: it is told their end like the run that started them. `stored` are those that will be there before it. */
-export const joins = Effect.fnUntraced(function*(
-  store: Store["Service"],
-  row: RunRow,
-  history: ReadonlyArray<Entry>,
-  stored: ReadonlyArray<RunRow> = []
-) {
+/** Children that the fork waits for: it is told their end like the run that started them. */
+export const joins = Effect.fnUntraced(function*(store: Store["Service"], row: RunRow, history: ReadonlyArray<Entry>) {
   const finished = new Set(history.flatMap((entry) => entry._tag === "ChildFinished" ? [entry.child] : []))
   const rows: Array<OutboxRow> = []
   for (const entry of history) {
     if (entry._tag !== "ChildStarted" || !entry.linked || finished.has(entry.child)) continue
-    const child = stored.find(({ id }) => id === entry.child) ?? (yield* store.backend.run(entry.child))
+    const child = yield* store.backend.run(entry.child)
     const request: StartRequest = {
       id: entry.child,
       workflow: entry.workflow,
@@ -334,7 +325,11 @@ export const joins = Effect.fnUntraced(function*(
 const subscriptionsOf = Effect.fnUntraced(function*(runtime: EngineRuntime, { definition, id }: RunRow) {
   const row = definition === null ? null : yield* runtime.backend.definitionByHash(definition)
   const subscriptions = row === null ? [] : runtime.extensions.documents.describe(row)?.subscriptions ?? []
-  return subscriptions.map(({ event, paths = [] }) => ({ run: id, event, paths }))
+  return subscriptions.map(({ event, paths = [] }) => ({
+    run: id,
+    event: Tenant.qualify(Tenant.of(id), event),
+    paths
+  }))
 })
 
 /** Stores such a run, as what somebody has done. */
@@ -342,10 +337,14 @@ export const write = (
   store: Store["Service"],
   [start, rest]: readonly [StartOp, CommitOp],
   act: Act | undefined
-): Effect.Effect<Answers["start"], StorageFailed> =>
-  act === undefined
-    ? Effect.map(store.backend.write([start, rest]), ([answer]) => answer)
-    : Effect.flatMap(store.backend.write([{ ...start, act }, rest]), ([answer]) => Acting.fresh(answer))
+): Effect.Effect<Answers["start"], StorageFailed | Tenant.QuotaReached> =>
+  Effect.tap(
+    act === undefined
+      ? Effect.map(store.backend.write([start, rest]), ([answer]) => answer)
+      : Effect.flatMap(store.backend.write([{ ...start, act }, rest]), ([answer]) => Acting.fresh(answer)),
+    // What belongs to a run that was not started has found none.
+    ({ full }) => full === undefined ? Effect.void : Quota.reached(start.run.id, full)
+  )
 
 /** The run, its open questions and what it joins, in one transaction. */
 export const opsOf = Effect.fnUntraced(function*(
@@ -365,7 +364,8 @@ export const opsOf = Effect.fnUntraced(function*(
     rows,
     blobs,
     subscriptions: yield* subscriptionsOf(runtime, row),
-    listener: null
+    listener: null,
+    ...(Tenant.of(row.id) === undefined || (yield* CurrentRun) !== undefined ? {} : { isLimited: true })
   }
   const rest: CommitOp = {
     op: "commit",

@@ -2,9 +2,11 @@
 import { RunAmbiguous, RunClosed, RunNotFound, shortestPrefix } from "@fermata/core/RunsErrors"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as RunView from "@fermata/core/RunView"
+import * as Tenant from "@fermata/core/Tenant"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import * as Effect from "effect/Effect"
 import type { RunRow, StorageFailed } from "../Backend.ts"
+import * as CurrentTenant from "../CurrentTenant.ts"
 import type { Store } from "../Store.ts"
 import * as RunWatch from "./RunWatch.ts"
 
@@ -14,7 +16,7 @@ export type FindError = RunNotFound | RunAmbiguous | StorageFailed
 export type ActError = FindError | RunClosed
 
 export interface RunLookup {
-  /** The row of the run of this id, or of the one whose id begins with this. */
+  /** The row of the run of this id, or of the one whose id begins with this. Who is in a tenant finds that tenant's alone, also without its name. */
   readonly rowOf: (run: string) => Effect.Effect<RunRow, FindError>
   /** As `rowOf`, for a run that has not ended. */
   readonly open: (run: string) => Effect.Effect<RunRow, ActError>
@@ -25,24 +27,27 @@ export interface RunLookup {
 export const make = (store: Store["Service"]): RunLookup => {
   const { backend } = store
 
-  const rowOf = Effect.fnUntraced(function*(run: string): Effect.fn.Return<RunRow, FindError> {
+  const rowOf = Effect.fnUntraced(function*(asked: string): Effect.fn.Return<RunRow, FindError> {
+    const tenant = yield* CurrentTenant.current
+    const run = Tenant.qualify(tenant, asked)
     const exact = yield* backend.run(run)
     if (exact !== null) return exact
-    if (run.length < shortestPrefix) {
+    if (Tenant.local(run).length < shortestPrefix) {
       const some = yield* backend.runIds(run, candidateLimit)
       return yield* some.length === 0
-        ? new RunNotFound({ run, closest: [] })
-        : new RunAmbiguous({ run, candidates: [] })
+        ? new RunNotFound({ run: asked, closest: [] })
+        : new RunAmbiguous({ run: asked, candidates: [] })
     }
     const ids = yield* backend.runIds(run, candidateLimit)
     const row = ids.length === 1 ? yield* backend.run(ids[0]!) : null
     if (row !== null) return row
-    if (ids.length > 1) return yield* new RunAmbiguous({ run, candidates: ids })
-    return yield* new RunNotFound({ run, closest: yield* closest(run) })
+    if (ids.length > 1) return yield* new RunAmbiguous({ run: asked, candidates: ids })
+    return yield* new RunNotFound({ run: asked, closest: yield* closest(run, tenant) })
   })
 
-  const closest = Effect.fnUntraced(function*(run: string) {
-    for (let length = Math.min(run.length - 1, 32); length > 0; length = Math.floor(length / 2)) {
+  const closest = Effect.fnUntraced(function*(run: string, tenant: string | undefined) {
+    const least = tenant === undefined ? 0 : tenant.length + 1
+    for (let length = Math.min(run.length - 1, least + 32); length > least; length = least + ((length - least) >> 1)) {
       const ids = yield* backend.runIds(run.slice(0, length), closestLimit)
       if (ids.length > 0) return ids
     }

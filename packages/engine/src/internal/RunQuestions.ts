@@ -18,6 +18,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Taking from "../Answers.ts"
 import type { RunRow } from "../Backend.ts"
+import * as CurrentTenant from "../CurrentTenant.ts"
 import * as Acting from "./Acting.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
 import type { RunLookup } from "./RunLookup.ts"
@@ -28,7 +29,8 @@ export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) =
     const limit = filter.limit ?? 200
     const { after } = filter
     const narrowed = filter.workflow !== undefined || filter.approver !== undefined || after !== undefined
-    const found = yield* Taking.standings(runtime.desk, run, narrowed ? narrowedLimit : limit)
+    const tenant = yield* CurrentTenant.current
+    const found = yield* Taking.standings(runtime.desk, run, narrowed ? narrowedLimit : limit, tenant)
     return behind(found.map(approvalOf), after)
       .filter(({ workflow }) => filter.workflow === undefined || workflow === filter.workflow)
       .filter((question) => filter.approver === undefined || isFor(question, filter.approver))

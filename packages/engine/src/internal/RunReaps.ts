@@ -7,6 +7,7 @@ import { defaultStaleMs, type Owner, type Reaped, type ReapOptions } from "@ferm
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import type { Backend, InboxOp, RunRow, StorageFailed } from "../Backend.ts"
+import * as CurrentTenant from "../CurrentTenant.ts"
 import type { Message } from "../InboxMessage.ts"
 import * as Acting from "./Acting.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
@@ -15,11 +16,18 @@ import { ownerOf } from "./RunSummaries.ts"
 export const make = (runtime: EngineRuntime, backend: Backend) => {
   const now = runtime.host.now
 
-  /** The processes, with how many runs each has. */
-  const owners: Effect.Effect<ReadonlyArray<Owner>, StorageFailed> = Effect.flatMap(
-    Effect.suspend(() => backend.owners),
-    Effect.forEach((row) => Effect.map(backend.runCount({ owner: row.id }), (runs) => ownerOf(row, now(), runs)))
-  )
+  /** The processes, with how many runs each has; in a tenant how many of that, and not where they are. */
+  const owners: Effect.Effect<ReadonlyArray<Owner>, StorageFailed> = Effect.gen(function*() {
+    const tenant = yield* CurrentTenant.current
+    return yield* Effect.forEach(
+      yield* backend.owners,
+      (row) =>
+        Effect.map(backend.runCount({ owner: row.id, tenant }), (runs): Owner => {
+          const owner = ownerOf(row, now(), runs)
+          return tenant === undefined ? owner : { ...owner, info: {} }
+        })
+    )
+  })
 
   const reap = Effect.fn("Runs.reap")(
     function*({ by = "unknown", staleMs = defaultStaleMs, then = "resume" }: ReapOptions = {}) {

@@ -1,16 +1,32 @@
 /** The rules that people have let stand, as operators list them and take them back. */
 import { RuleAmbiguous, RuleNotFound } from "@fermata/core/RunsErrors"
 import type { StandingFilter } from "@fermata/core/StandingRule"
+import * as Tenant from "@fermata/core/Tenant"
 import * as Effect from "effect/Effect"
-import type { RevokeOp } from "../Backend.ts"
+import type { Backend, RevokeOp, StandingRow, StorageFailed } from "../Backend.ts"
+import * as CurrentTenant from "../CurrentTenant.ts"
 import * as Acting from "./Acting.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
 
+/** The rules that stand, in the tenant of whoever asks: there they bear the names of its agents alone. */
+export const list = (
+  backend: Pick<Backend, "standing">,
+  { agent, ...rest }: StandingFilter
+): Effect.Effect<ReadonlyArray<StandingRow>, StorageFailed> =>
+  Effect.flatMap(CurrentTenant.current, (tenant) =>
+    Effect.map(
+      backend.standing({ ...rest, ...(agent === undefined ? {} : { agent: Tenant.qualify(tenant, agent) }) }),
+      (rows) =>
+        tenant === undefined ?
+          rows :
+          rows.flatMap((row) => Tenant.of(row.runId) === tenant ? [{ ...row, agent: Tenant.local(row.agent) }] : [])
+    ))
+
 export const make = ({ host, store: { backend }, writer }: EngineRuntime) => {
-  const rules = Effect.fn("Runs.rules")((filter: StandingFilter = {}) => backend.standing(filter))
+  const rules = Effect.fn("Runs.rules")((filter: StandingFilter = {}) => list(backend, filter))
 
   const revoke = Effect.fn("Runs.revoke")(function*(rule: string) {
-    const all = yield* backend.standing({})
+    const all = yield* list(backend, {})
     const ids = all.map(({ id }) => id)
     const found = all.filter(({ id }) => id === rule || (rule.length >= shortest && id.startsWith(rule)))
     if (found.length > 1) return yield* new RuleAmbiguous({ rule, candidates: found.map(({ id }) => id) })

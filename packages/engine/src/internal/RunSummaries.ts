@@ -2,6 +2,7 @@
 import type { KnownWorkflow } from "@fermata/core/KnownWorkflow"
 import type { Owner } from "@fermata/core/Owner"
 import type { RunSummary } from "@fermata/core/RunSummary"
+import * as Tenant from "@fermata/core/Tenant"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { DefinitionRow, OwnerRow, RunRow } from "../Backend.ts"
@@ -12,6 +13,7 @@ import { declared } from "./SignalDeclaration.ts"
 /** A run as it is listed. */
 export const summary = (row: RunRow): RunSummary => ({
   id: row.id,
+  ...tenantOf(row.id),
   workflow: row.workflow,
   version: row.version,
   kind: row.kind,
@@ -57,6 +59,11 @@ export const ownerOf = (row: OwnerRow, now: number, runs: number): Owner => {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const tenantOf = (id: string): { readonly tenant?: string } => {
+  const tenant = Tenant.of(id)
+  return tenant === undefined ? {} : { tenant }
+}
 
 const decodeServes = Schema.decodeUnknownOption(
   Schema.StructWithRest(Schema.Struct({ programs: Schema.Array(Schema.String) }), [

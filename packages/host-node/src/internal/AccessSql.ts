@@ -8,8 +8,8 @@ export const changes = (db: DatabaseSync) => {
   const sweep = prepare(db, "DELETE FROM access_tokens WHERE parent IS NOT NULL AND expires_at <= ?")
   const add = prepare(
     db,
-    `INSERT INTO access_tokens (id, hash, name, scopes, groups, by, created_at, expires_at, parent)
-     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+    `INSERT INTO access_tokens (id, hash, name, scopes, groups, by, created_at, expires_at, parent, tenant)
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
      WHERE ?9 IS NULL OR EXISTS (SELECT 1 FROM access_tokens WHERE id = ?9) ON CONFLICT (id) DO NOTHING`
   )
   const remove = prepare(db, "DELETE FROM access_tokens WHERE id = ?")
@@ -18,8 +18,8 @@ export const changes = (db: DatabaseSync) => {
   return {
     issue: ({ row }: IssueOp): Answers["issue"] => {
       sweep.run(row.createdAt)
-      const { by, createdAt, expiresAt, groups, hash, id, name, parent, scopes } = row
-      return { issued: add.run(id, hash, name, scopes, groups, by, createdAt, expiresAt, parent) > 0 }
+      const { by, createdAt, expiresAt, groups, hash, id, name, parent, scopes, tenant } = row
+      return { issued: add.run(id, hash, name, scopes, groups, by, createdAt, expiresAt, parent, tenant) > 0 }
     },
     withdraw: (id: string): Answers["withdraw"] => {
       removeLogins.run(id)
@@ -34,11 +34,12 @@ export const changes = (db: DatabaseSync) => {
 
 /** What is read. */
 export const reads = (db: DatabaseSync) => {
-  const columns = "id, hash, name, scopes, groups, by, created_at, expires_at, used_at, parent"
+  const columns = "id, hash, name, scopes, groups, by, created_at, expires_at, used_at, parent, tenant"
   const one = prepare(db, `SELECT ${columns} FROM access_tokens WHERE id = ?`)
   const some = prepare(
     db,
-    `SELECT ${columns} FROM access_tokens WHERE parent IS NULL AND arrival > ? ORDER BY arrival LIMIT ?`
+    `SELECT ${columns} FROM access_tokens WHERE parent IS NULL AND arrival > ?1 AND (?3 IS NULL OR tenant = ?3)
+     ORDER BY arrival LIMIT ?2`
   )
   const arrival = prepare(db, "SELECT arrival FROM access_tokens WHERE id = ?")
   return {
@@ -46,10 +47,10 @@ export const reads = (db: DatabaseSync) => {
       const row = one.get(id)
       return row === undefined ? null : toRow(row)
     },
-    accessTokens: (limit: number, after?: string): ReadonlyArray<AccessTokenRow> => {
+    accessTokens: (limit: number, after?: string, tenant?: string): ReadonlyArray<AccessTokenRow> => {
       const last = after === undefined ? undefined : arrival.get(after)
       if (after !== undefined && last === undefined) return []
-      return some.all(last === undefined ? 0 : number(last, "arrival"), Math.max(0, limit)).map(toRow)
+      return some.all(last === undefined ? 0 : number(last, "arrival"), Math.max(0, limit), tenant ?? null).map(toRow)
     }
   }
 }
@@ -68,5 +69,6 @@ const toRow = (row: Row): AccessTokenRow => ({
   createdAt: number(row, "created_at"),
   expiresAt: numberOrNull(row, "expires_at"),
   usedAt: numberOrNull(row, "used_at"),
-  parent: textOrNull(row, "parent")
+  parent: textOrNull(row, "parent"),
+  tenant: textOrNull(row, "tenant")
 })

@@ -19,7 +19,7 @@ export const records = (db: DatabaseSync): Records => {
   const last = prepare(db, "SELECT n, hash FROM audit ORDER BY n DESC LIMIT 1")
   const add = prepare(
     db,
-    `INSERT INTO audit (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    `INSERT INTO audit (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
   )
   return {
     request: (caller, key) => toRequest(request.get(caller, key)),
@@ -29,8 +29,8 @@ export const records = (db: DatabaseSync): Records => {
       const row = last.get()
       return row === undefined ? null : { n: number(row, "n"), hash: text(row, "hash") }
     },
-    add: ({ action, at, detail, hash, how, n, prev, target, who }) =>
-      void add.run(n, at, who, how, action, target, detail, prev, hash)
+    add: ({ action, at, detail, hash, how, n, prev, target, tenant, who }) =>
+      void add.run(n, at, who, how, action, target, detail, prev, hash, tenant ?? null)
   }
 }
 
@@ -38,6 +38,11 @@ export const records = (db: DatabaseSync): Records => {
 export const reads = (db: DatabaseSync) => {
   const wanted = `n < ?1 AND at >= ?2 AND (?3 IS NULL OR who = ?3) AND (?4 IS NULL OR action = ?4)
      AND (?5 IS NULL OR substr(action, 1, length(?5)) = ?5)`
+  const ofTenant = prepare(
+    db,
+    `SELECT ${columns} FROM audit WHERE ${wanted} AND tenant = ?7
+     AND (?8 IS NULL OR target = ?8 OR (target > ?8 || '/' AND target < ?8 || '0')) ORDER BY n DESC LIMIT ?6`
+  )
   const all = prepare(db, `SELECT ${columns} FROM audit WHERE ${wanted} ORDER BY n DESC LIMIT ?6`)
   // The sign behind "/" is "0".
   const ofRun = prepare(
@@ -51,10 +56,12 @@ export const reads = (db: DatabaseSync) => {
   const request = prepare(db, oneRequest)
   return {
     audit: (
-      { action, before = Number.MAX_SAFE_INTEGER, limit, run, since = Number.MIN_SAFE_INTEGER, who }: AuditFilter
+      { action, before = Number.MAX_SAFE_INTEGER, limit, run, since = Number.MIN_SAFE_INTEGER, tenant, who }:
+        AuditFilter
     ): ReadonlyArray<AuditRow> => {
       const begins = action?.endsWith(".*") === true ? action.slice(0, -1) : null
       const values = [before, since, who ?? null, begins === null ? action ?? null : null, begins, atMost(limit)]
+      if (tenant !== undefined) return ofTenant.all(...values, tenant, run ?? null).map(toLine)
       return (run === undefined ? all.all(...values) : ofRun.all(...values, run)).map(toLine)
     },
     auditChain: (after: number, limit: number): ReadonlyArray<AuditRow> => chain.all(after, atMost(limit)).map(toLine),
@@ -69,11 +76,12 @@ export const reads = (db: DatabaseSync) => {
 /** SQLite takes a negative limit for none at all, and knows no infinite one. */
 const atMost = (limit: number): number => Math.min(Math.max(0, limit), Number.MAX_SAFE_INTEGER)
 
-const columns = "n, at, who, how, action, target, detail, prev, hash"
+const columns = "n, at, who, how, action, target, detail, prev, hash, tenant"
 
 const oneRequest = "SELECT caller, key, route, hash, answer, at FROM requests WHERE caller = ? AND key = ?"
 
 const toLine = (row: Row): AuditRow => ({
+  ...(row["tenant"] === null ? {} : { tenant: text(row, "tenant") }),
   n: number(row, "n"),
   at: number(row, "at"),
   who: text(row, "who"),

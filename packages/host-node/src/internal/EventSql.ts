@@ -155,6 +155,11 @@ export const reads = (db: DatabaseSync) => {
     db,
     `SELECT ${columns} FROM events WHERE name = ? AND position < ? ORDER BY position DESC LIMIT ?`
   )
+  const newestOfTenant = prepare(
+    db,
+    `SELECT ${columns} FROM events WHERE position < ?1 AND name > ?2 || '~' AND name < ?2 || char(127)
+     ORDER BY position DESC LIMIT ?3`
+  )
   const oldest = prepare(db, "SELECT at FROM events ORDER BY position LIMIT 1")
   const waits = prepare(
     db,
@@ -179,8 +184,11 @@ export const reads = (db: DatabaseSync) => {
   const one = prepare(db, `SELECT ${columns} FROM events WHERE position = ?`)
 
   return {
-    events: ({ before, limit, name }: EventFilter): ReadonlyArray<EventRow> => {
+    events: ({ before, limit, name, tenant }: EventFilter): ReadonlyArray<EventRow> => {
       const end = before === undefined ? Number.MAX_SAFE_INTEGER : numberOf(before)
+      if (name === undefined && tenant !== undefined) {
+        return newestOfTenant.all(end, tenant, Math.max(0, limit)).map(toEvent)
+      }
       return (name === undefined ? newest.all(end, Math.max(0, limit)) : newestOf.all(name, end, Math.max(0, limit)))
         .map(toEvent)
     },

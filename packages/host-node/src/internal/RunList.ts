@@ -3,6 +3,7 @@
  * that have them in order, by one statement for each workflow and status, or
  * reason, that is wanted; only the rows that are listed are read.
  */
+import { runStatuses } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as WellFormed from "@fermata/core/WellFormed"
 import type { RunFilter, RunRow } from "@fermata/engine/Backend"
@@ -142,6 +143,7 @@ const ways = (filter: Omit<RunFilter, "limit">, known: Known): ReadonlyArray<Way
     ...statuses === undefined ? [] : [oneOf("+status", statuses)],
     ...workflow === undefined ? [] : [["+workflow = ?", workflow] as const],
     ...filter.restored === true ? [[isDoubted] as const] : [],
+    ...filter.tenant === undefined ? [] : [["+tenant = ?", filter.tenant] as const],
     ...without.length === 0 ? [] : [[`NOT ${oneOf("+workflow", without)[0]}`, oneOf("", without)[1]!] as const]
   ]
   const because: ReadonlyArray<Condition> = reasons === undefined ? [] : [oneOf("+reason", reasons)]
@@ -150,6 +152,7 @@ const ways = (filter: Omit<RunFilter, "limit">, known: Known): ReadonlyArray<Way
     name,
     value
   ])
+  const { tenant } = filter
   const narrow: ReadonlyArray<Condition> = [
     ...filter.owner === undefined ? [] : [["runs.owner = ?", filter.owner] as const],
     ...root === undefined ? [] : [[ofRoot, WellFormed.encode(root)] as const],
@@ -158,6 +161,14 @@ const ways = (filter: Omit<RunFilter, "limit">, known: Known): ReadonlyArray<Way
   ]
   if (narrow.length > 0) {
     return [{ from: "runs", key: "runs.key", conditions: [...narrow, ...others, ...because, ...labelled] }]
+  }
+  if (tenant !== undefined && labels.length === 0) {
+    // Of each status there is a part of the index that has the keys in order.
+    return (statuses ?? runStatuses).map((status): Way => ({
+      from: "runs INDEXED BY runs_tenant",
+      key: "runs.key",
+      conditions: [["tenant = ? AND status = ?", tenant, status], ...others, ...because]
+    }))
   }
   const [label] = labels
   if (label !== undefined) {

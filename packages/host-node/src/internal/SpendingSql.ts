@@ -2,6 +2,7 @@
 import * as DayClaims from "@fermata/core/DayClaims"
 import * as Spent from "@fermata/core/Spent"
 import type { DayStanding } from "@fermata/core/SpentByDay"
+import * as Tenant from "@fermata/core/Tenant"
 import type {
   Answers,
   DayRaiseRow,
@@ -20,7 +21,7 @@ export const changes = (db: DatabaseSync) => {
   const add = prepare(
     db,
     `INSERT INTO spending (workflow, day, ${columns.join(", ")})
-       SELECT workflow, ?2, ${columns.map((_, index) => bounded(`?${index + 3}`)).join(", ")}
+       SELECT ${spender}, ?2, ${columns.map((_, index) => bounded(`?${index + 3}`)).join(", ")}
        FROM runs WHERE key = ?1
      ON CONFLICT DO UPDATE SET ${
       columns.map((column, index) => `${column} = ${bounded(`${column} + ?${index + 3}`)}`).join(", ")
@@ -29,7 +30,7 @@ export const changes = (db: DatabaseSync) => {
   const ofRun = (days: string) =>
     prepare(
       db,
-      `SELECT ${standing} FROM spending WHERE workflow = (SELECT workflow FROM runs WHERE key = ?) AND ${days}`
+      `SELECT ${standing} FROM spending WHERE workflow = (SELECT ${spender} FROM runs WHERE key = ?) AND ${days}`
     )
   const standingOf = ofRun("day = ?")
   const laterThan = ofRun("day > ? ORDER BY day")
@@ -70,8 +71,11 @@ export const raises = (db: DatabaseSync, inbox: (row: InboxRow) => Answers["inbo
     }`
   )
   const standingOf = prepare(db, `SELECT ${standing} FROM spending WHERE workflow = ? AND day = ?`)
-  const running = prepare(db, "SELECT id FROM runs WHERE status = 'running' AND workflow = ?")
-  const waiting = prepare(db, "SELECT id FROM runs WHERE reason = ?2 AND status = 'suspended' AND workflow = ?1")
+  const running = prepare(db, "SELECT id FROM runs WHERE status = 'running' AND workflow = ? AND tenant IS ?")
+  const waiting = prepare(
+    db,
+    "SELECT id FROM runs WHERE reason = ?2 AND status = 'suspended' AND workflow = ?1 AND tenant IS ?3"
+  )
   const raisedOf = ({ day, workflow }: DayRaiseRow): Spent.Amount => {
     const row = standingOf.get(workflow, day)
     return row === undefined ? Spent.zero : toStanding(row).raised ?? Spent.zero
@@ -83,7 +87,9 @@ export const raises = (db: DatabaseSync, inbox: (row: InboxRow) => Answers["inbo
       return { result: "duplicate", raised: raisedOf(row), told: [] }
     }
     add.run(workflow, day, micros, tokens)
-    const told = [running.all(workflow), ...reasons.map((reason) => waiting.all(workflow, reason))]
+    const tenant = Tenant.of(workflow) ?? null
+    const local = Tenant.local(workflow)
+    const told = [running.all(local, tenant), ...reasons.map((reason) => waiting.all(local, reason, tenant))]
       .flatMap((rows) => rows.map((found) => text(found, "id")))
       .filter((run) => inbox({ run, ...message, at }).result === "accepted")
       .toSorted()
@@ -133,6 +139,9 @@ export const readRaises = (db: DatabaseSync) => {
 // ---------------------------------------------------------------------------
 // internal
 // ---------------------------------------------------------------------------
+
+/** Of whose days a run spends: those of its workflow, in its tenant. */
+const spender = "coalesce(runs.tenant || '~', '') || runs.workflow"
 
 const columns = ["micros", "tokens", "reserved_micros", "reserved_tokens"]
 

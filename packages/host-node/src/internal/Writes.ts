@@ -32,6 +32,7 @@ import { isOver, lastOf, number, prepare, prepareLean, runColumns, text, toRun }
 import * as ShortWaits from "./ShortWaits.ts"
 import * as SpendingSql from "./SpendingSql.ts"
 import * as StandingSql from "./StandingSql.ts"
+import * as TenantSql from "./TenantSql.ts"
 
 /** `call` calls a part of a commit that is made inside the transaction. */
 export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<Together>) => {
@@ -72,6 +73,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const spending = SpendingSql.changes(db)
   const standingRules = StandingSql.changes(db)
   const access = AccessSql.changes(db)
+  const tenants = TenantSql.changes(db)
   const records = AuditSql.records(db)
   const bookmark = BookmarkSql.take(db)
   const doubts = RestoreSql.changes(db)
@@ -196,6 +198,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const { run } = op
     const known = keys.get(run.id)
     if (known !== undefined) return join(known, op)
+    const refused = op.isLimited === true && keyOf(run.id) === undefined ? tenants.refused(op) : undefined
+    if (refused !== undefined) return refused
     const final = isOver(run.status)
     const owner = final ? null : run.owner
     const row: RunRow = {
@@ -405,6 +409,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
         return access.withdraw(op.id)
       case "used":
         return access.used(op.id, op.at)
+      case "quota":
+        return tenants.set(op)
       case "claim":
         return owners.claim(op)
       case "claimOne":

@@ -79,11 +79,12 @@ export const layer = HttpApiBuilder.group(
 
 const defaultLimit = 50
 
-const meOf = ({ how, name, roles, scopes: has }: Caller["Service"]): Me => ({
+const meOf = ({ how, name, roles, scopes: has, tenant }: Caller["Service"]): Me => ({
   name,
   roles,
   scopes: scopes.filter((scope) => has.has(scope)),
-  how: how === "machine" ? "machine" : "token"
+  how: how === "machine" ? "machine" : "token",
+  ...(tenant === undefined ? {} : { tenant })
 })
 
 /** No script reads it, no page of another site sends it, and beyond the machine it goes over TLS alone. */

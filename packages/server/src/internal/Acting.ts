@@ -4,6 +4,7 @@ import { BadRequest, Forbidden } from "@fermata/api/ApiErrors"
 import { sha256Hex } from "@fermata/engine/Digest"
 import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as Callers from "./Callers.ts"
 
 /** The name of whoever calls. */
 export const name: Effect.Effect<string, never, Caller> = Effect.map(Caller, ({ name }) => name)
@@ -46,7 +47,9 @@ export const runKey = Effect.fnUntraced(function*(request: HttpServerRequest, sa
 export const messageId = Effect.fnUntraced(function*(request: HttpServerRequest, said: string | undefined) {
   if (said !== undefined) return { id: said }
   const key = yield* keyOf(request)
-  return key === undefined ? {} : { id: `http:${(yield* sha256Hex(JSON.stringify([yield* name, key]))).slice(0, 32)}` }
+  return key === undefined
+    ? {}
+    : { id: `http:${(yield* sha256Hex(JSON.stringify([Callers.keyOf(yield* Caller), key]))).slice(0, 32)}` }
 })
 
 // ----------------------------------------------------------------------------

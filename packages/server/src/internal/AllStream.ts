@@ -5,6 +5,7 @@
 import type { RunChange } from "@fermata/api/StreamsGroup"
 import * as EngineEvent from "@fermata/core/EngineEvent"
 import * as EventName from "@fermata/core/EventName"
+import * as Tenant from "@fermata/core/Tenant"
 import * as Upcast from "@fermata/core/Upcast"
 import * as ChangeLog from "@fermata/engine/ChangeLog"
 import type { Feed } from "@fermata/engine/Feed"
@@ -22,6 +23,8 @@ export interface Filter {
   readonly events?: string
   /** The whole id of a top run. */
   readonly root?: string
+  /** The tenant whose runs are told of. */
+  readonly tenant?: string
 }
 
 /** Makes streams over one feed. */
@@ -41,7 +44,7 @@ export const make = ({ feed, runs }: { readonly feed: Feed["Service"]; readonly 
   /** Commits behind a position, or from now on. `place` is told with every batch, also of those that the filter leaves out. */
   return (
     after: string | undefined,
-    { events, root, status, workflow }: Filter,
+    { events, root, status, tenant, workflow }: Filter,
     place: (position: string) => void
   ): Stream.Stream<ReadonlyArray<Event>, unknown> =>
     feed.follow({ ...(after === undefined ? {} : { after }), ...(root === undefined ? {} : { root }) }).pipe(
@@ -50,7 +53,8 @@ export const make = ({ feed, runs }: { readonly feed: Feed["Service"]; readonly 
           place(next)
           if (reset === true) return [{ id: next, name: "reset", data: JSON.stringify({ from: next }) }]
           const wanted = rows.filter((row): row is OfRun =>
-            !ChangeLog.hasEvent(row) && (workflow === undefined || row.workflow === workflow)
+            !ChangeLog.hasEvent(row) && (workflow === undefined || row.workflow === workflow) &&
+            Tenant.reaches(tenant, row.run)
           )
           const all = (yield* Effect.forEach(wanted, tell)).flat()
           return all

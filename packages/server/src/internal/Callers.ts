@@ -3,6 +3,7 @@ import { type Caller, scopes } from "@fermata/api/Access"
 import { Unauthorized } from "@fermata/api/ApiErrors"
 import type { AccessToken } from "@fermata/core/AccessToken"
 import type { StorageFailed } from "@fermata/core/StorageFailed"
+import * as Tenant from "@fermata/core/Tenant"
 import type { AccessDenied, AccessTokens } from "@fermata/engine/AccessTokens"
 import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
@@ -52,10 +53,14 @@ export const denied = ({ reason }: AccessDenied): Effect.Effect<never, Unauthori
   )
 
 /** The caller of a token. */
-export const of = ({ groups, id, name, scopes }: AccessToken): Who => ({
+export const of = ({ groups, id, name, scopes, tenant }: AccessToken): Who => ({
   name,
   roles: [...new Set([name, ...groups])],
   scopes: new Set(scopes),
   how: "token",
-  token: id
+  token: id,
+  ...(tenant === undefined ? {} : { tenant })
 })
+
+/** The caller as one among those of all tenants: no name of one reads like that of another. */
+export const keyOf = ({ name, tenant }: Pick<Who, "name" | "tenant">): string => Tenant.qualify(tenant, name)

@@ -1,6 +1,6 @@
 /** What the routes for runs do. */
 import { Api } from "@fermata/api/Api"
-import { BadRequest, KeyReused } from "@fermata/api/ApiErrors"
+import { BadRequest, KeyReused, QuotaReached } from "@fermata/api/ApiErrors"
 import type { RunDetail } from "@fermata/api/RunsGroup"
 import * as RunSentence from "@fermata/core/RunSentence"
 import type { Retried, Started } from "@fermata/core/RunStart"
@@ -11,10 +11,12 @@ import { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
 import * as Acting from "./Acting.ts"
 import * as LargeFields from "./LargeFields.ts"
 import * as Pages from "./Pages.ts"
+import * as ProblemResponse from "./ProblemResponse.ts"
 
 /** The group `runs`. */
 export const layer = HttpApiBuilder.group(
@@ -40,13 +42,14 @@ export const layer = HttpApiBuilder.group(
       start: Effect.fnUntraced(function*({ payload: { input, key, workflow, ...options }, request }) {
         const { new: anew, ...rest } = options
         const once = yield* Acting.runKey(request, key)
-        const started = yield* runs.start(workflow, input, {
+        const started = yield* withinQuota(runs.start(workflow, input, {
           ...rest,
           by: yield* Acting.name,
           ...once,
           // A run of a key of its own is a new one in any case.
           ...(anew === undefined || (key === undefined && once.key !== undefined) ? {} : { new: anew })
-        })
+        }))
+        if (HttpServerResponse.isHttpServerResponse(started)) return started
         // Who names the key of a run is told that its input is another; who names that of a request has made a mistake.
         const header = request.headers["idempotency-key"]
         if (started.otherInput && key === undefined && header !== undefined) {
@@ -80,7 +83,7 @@ export const layer = HttpApiBuilder.group(
         return yield* runs.raise(run, { ...payload, by: yield* Acting.name })
       }),
       fork: Effect.fnUntraced(function*({ params: { run }, payload }) {
-        return yield* runs.fork(run, { ...payload, by: yield* Acting.name })
+        return yield* withinQuota(runs.fork(run, { ...payload, by: yield* Acting.name }))
       }),
       actions: Effect.fnUntraced(function*({ payload: { confirm, dryRun = false, ...wanted }, request }) {
         if (dryRun) return yield* bulk.preview(wanted)
@@ -95,7 +98,8 @@ export const layer = HttpApiBuilder.group(
         return started.otherInput && key !== undefined ? yield* new KeyReused({ key }) : started
       }),
       retry: Effect.fnUntraced(function*({ params: { run } }) {
-        return (yield* runs.retry(run, { by: yield* Acting.name })) as OneOf<Retried>
+        const retried = yield* withinQuota(runs.retry(run, { by: yield* Acting.name }))
+        return HttpServerResponse.isHttpServerResponse(retried) ? retried : retried as OneOf<Retried>
       })
     })
   })
@@ -107,6 +111,16 @@ export const layer = HttpApiBuilder.group(
 
 /** One of the two answers of a route, whose status says which it is. */
 type OneOf<A extends { readonly joined: boolean }> = A & { readonly joined: true }
+
+/** Where the tenant has as many runs as it may have, the answer says when to ask again. */
+const withinQuota = <A, E, R>(
+  start: Effect.Effect<A, E | QuotaReached, R>
+): Effect.Effect<A | HttpServerResponse.HttpServerResponse, Exclude<E, QuotaReached>, R> =>
+  Effect.catchIf(
+    start,
+    (error): error is Extract<E | QuotaReached, QuotaReached> => error instanceof QuotaReached,
+    (error) => Effect.succeed(ProblemResponse.of(error))
+  ) as Effect.Effect<A | HttpServerResponse.HttpServerResponse, Exclude<E, QuotaReached>, R>
 
 const labelsOf = (texts: ReadonlyArray<string>): Effect.Effect<Record<string, string>, BadRequest> => {
   const labels: Record<string, string> = {}

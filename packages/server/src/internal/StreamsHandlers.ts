@@ -5,9 +5,11 @@ import { Api } from "@fermata/api/Api"
 import { BadRequest } from "@fermata/api/ApiErrors"
 import * as Position from "@fermata/core/Position"
 import { Chunks } from "@fermata/engine/Chunks"
+import * as CurrentTenant from "@fermata/engine/CurrentTenant"
 import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
 import { Store } from "@fermata/engine/Store"
+import { Tenants } from "@fermata/engine/Tenants"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
@@ -30,10 +32,13 @@ export const layer = HttpApiBuilder.group(
     const store = yield* Store
     const chunks = yield* Chunks
     const streams = yield* Streams
+    const tenants = yield* Tenants
     const all = AllStream.make({ feed, runs })
     /** Answers with a stream, which has a place as long as its request lasts, so that none is kept for an answer that nobody reads. */
     const opened = Effect.fnUntraced(function*(told: Omit<EventStream.Told, "place">) {
-      const place = yield* Effect.result(streams.enter(yield* Caller))
+      const caller = yield* Caller
+      const quota = caller.tenant === undefined ? undefined : (yield* tenants.quotasOf(caller.tenant)).streams
+      const place = yield* Effect.result(streams.enter(caller, quota))
       return Result.isFailure(place)
         ? ProblemResponse.of(place.failure)
         : yield* EventStream.response({ ...told, place: place.success })
@@ -81,7 +86,7 @@ export const layer = HttpApiBuilder.group(
           const top = root === undefined ? {} : { root: (yield* runs.find(root)).id }
           let reached = place === undefined || place === "now" ? yield* feed.position : place
           return yield* opened({
-            events: all(reached, { ...filter, ...top }, (position) => {
+            events: all(reached, { ...filter, ...top, ...(yield* CurrentTenant.filter) }, (position) => {
               reached = position
             }),
             idle: () => ({ id: reached, name: "position", data: "{}" })

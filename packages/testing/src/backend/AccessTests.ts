@@ -17,6 +17,7 @@ export const issue = (id: string, row: Partial<IssueOp["row"]> = {}): IssueOp =>
     createdAt: 1_000,
     expiresAt: null,
     parent: null,
+    tenant: null,
     ...row
   }
 })

@@ -1,9 +1,8 @@
 /** What is written to a store: operations, each with its answer. */
 import type { AuditText } from "@fermata/core/AuditLine"
-import type { DayClaim, Settled } from "@fermata/core/DayClaims"
+import type { Settled } from "@fermata/core/DayClaims"
 import type { Restore } from "@fermata/core/Restore"
 import type { Amount } from "@fermata/core/Spent"
-import type { DaySums } from "@fermata/core/SpentByDay"
 import type * as Effect from "effect/Effect"
 import type { EventAnswers, EventsOp, EventWaitChanges, SubscriptionRow, SweepOp } from "../../EventLog.ts"
 import type {
@@ -16,10 +15,14 @@ import type {
   InboxRow,
   OutboxRow,
   OwnerRow,
+  QuotaRow,
   RequestRow,
   RunRow,
   StandingRow
 } from "./Rows.ts"
+import type { SpendingChange } from "./SpendingChange.ts"
+
+export type { SpendingChange }
 
 /**
  * On whose behalf an operation is done. Where it does something, the line is
@@ -84,6 +87,8 @@ export interface StartOp extends Acted {
   readonly askedBy?: string
   /** The message of the outbox that this comes from. When it is not there any more, it was applied, and nothing is joined again. */
   readonly message?: string
+  /** Whether a new run has to be within the quota of its tenant. */
+  readonly isLimited?: boolean
 }
 
 /**
@@ -139,27 +144,6 @@ export interface CommitOp {
     readonly except: ReadonlyArray<string>
     readonly row: Pick<InboxRow, "id" | "kind" | "payload">
   }
-}
-
-/**
- * What a commit changes of what was spent; absent where its entries say nothing of money.
- *
- * The sums of a day are those of the run's workflow, and are changed in the
- * transaction of the commit. A sum is never below 0, and no larger than the
- * largest safe integer.
- */
-export interface SpendingChange {
-  /** What the run has spent behind this commit, in whole; absent where that is what it was. */
-  readonly spent?: Amount
-  /** What is added to the sums of days. */
-  readonly days: ReadonlyArray<DaySums>
-  /**
-   * What requests of the commit reserve besides, one after another, as far as
-   * each day has room behind that: `DayClaims.settle`, inside the transaction,
-   * says what is stored. Where a busy database makes the backend try the
-   * transaction again, it is asked again.
-   */
-  readonly claims?: ReadonlyArray<DayClaim>
 }
 
 /**
@@ -255,6 +239,13 @@ export interface IssueOp extends Acted {
 export interface WithdrawOp extends Acted {
   readonly op: "withdraw"
   readonly id: string
+}
+
+/** Sets what a tenant may have; null takes all its limits away. */
+export interface QuotaOp extends Acted {
+  readonly op: "quota"
+  readonly tenant: string
+  readonly row: QuotaRow | null
 }
 
 /** Says that a token was used; nothing where it is not there. */
@@ -408,6 +399,7 @@ export type Op =
   | RevokeOp
   | IssueOp
   | WithdrawOp
+  | QuotaOp
   | UsedOp
   | ClaimOp
   | ClaimOneOp
@@ -426,8 +418,11 @@ export type Op =
 
 /** The answer to an operation, by its name. */
 export interface Answers extends EventAnswers {
-  /** `run` is the row as it is now; `started` false means joined. `told`: there are messages in its inbox already. */
-  readonly start: { readonly started: boolean; readonly run: RunRow; readonly told?: true }
+  /**
+   * `run` is the row as it is now; `started` false means joined. `told`: there are messages in its inbox already.
+   * `full`, where the start is limited: nothing was started, since the tenant has so many open runs as it may have.
+   */
+  readonly start: { readonly started: boolean; readonly run: RunRow; readonly told?: true; readonly full?: number }
   /** `told`: others have been told of the end. `refused`: the rows for whose claims days had no room; absent where there are none. `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
   readonly commit:
     | {
@@ -459,6 +454,8 @@ export interface Answers extends EventAnswers {
   readonly issue: { readonly issued: boolean }
   /** Whether it was there. */
   readonly withdraw: { readonly withdrawn: boolean }
+  /** What it had before. */
+  readonly quota: { readonly before: QuotaRow | null }
   readonly used: {}
   /** Whether the caller holds it now, where it is, and until when it is held. */
   readonly bookmark: { readonly held: boolean; readonly position: string | null; readonly until: number }

@@ -122,6 +122,27 @@ export interface AccessTokenRow {
   readonly usedAt: number | null
   /** The token by whose login it was made; null for one that stands by itself. */
   readonly parent: string | null
+  /** To which it is confined; null for one that is of no tenant. */
+  readonly tenant: string | null
+}
+
+/** What a tenant may have at a time. */
+export interface QuotaRow {
+  readonly tenant: string
+  /** Null for no limit. */
+  readonly openRuns: number | null
+  readonly streams: number | null
+  readonly by: string
+  readonly at: number
+}
+
+/** A tenant that has runs or quotas. */
+export interface TenantRow {
+  readonly tenant: string
+  readonly quota: QuotaRow | null
+  /** Its runs that have not ended, and all of them. */
+  readonly openRuns: number
+  readonly runs: number
 }
 
 /** A line of the audit, with its detail as JSON text. */

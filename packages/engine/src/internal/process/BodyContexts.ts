@@ -1,6 +1,7 @@
 /** What the bodies of workflows and of steps see of the engine and of the process. */
 import * as Context from "effect/Context"
 import * as Scope from "effect/Scope"
+import { CurrentTenant } from "../../CurrentTenant.ts"
 import { sharedServices, worldServices } from "../BodyServices.ts"
 
 /** Puts what somebody was given in the place of what the engine was. */
@@ -28,12 +29,12 @@ export class BodyContexts {
 
   /**
    * What the layer of a workflow, or of an extension, was given in place of what the engine was: it is nearer to the body. What a body gets
-   * of the engine in any case, such as its clock and its scope, stays. Undefined where it was given nothing of its own.
+   * of the engine in any case, such as its clock and its scope, stays, and so does the tenant of its run. Undefined where it was given nothing of its own.
    */
   nearest(given: Context.Context<never>): Nearest | undefined {
     const ambient = this.ambient.mapUnsafe
     const own = Array.from(given.mapUnsafe).filter(([key, value]) =>
-      ambient.has(key) && ambient.get(key) !== value && key !== Scope.Scope.key
+      ambient.has(key) && ambient.get(key) !== value && key !== Scope.Scope.key && key !== CurrentTenant.key
     )
     if (own.length === 0) return undefined
     return (seen) => {

@@ -5,15 +5,25 @@
 import * as EventName from "@fermata/core/EventName"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Tenant from "@fermata/core/Tenant"
 import * as Upcast from "@fermata/core/Upcast"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { Desk } from "../../Answers.ts"
 import type { Backend, Op, OutboxRow, RunRow, StartOp, StorageFailed } from "../../Backend.ts"
+import { CurrentTenant } from "../../CurrentTenant.ts"
 import type { EventsOp } from "../../EventLog.ts"
 import type { Message } from "../../InboxMessage.ts"
-import { engineSource, EventMessage, InboxRequest, LeaveRequest, startOp, StartRequest } from "../../StartRequest.ts"
+import {
+  engineSource,
+  EventMessage,
+  InboxRequest,
+  inTenant,
+  LeaveRequest,
+  startOp,
+  StartRequest
+} from "../../StartRequest.ts"
 import { encodeEntries } from "../../Store.ts"
 import type { Store } from "../../Store.ts"
 import * as AnswerEvents from "../AnswerEvents.ts"
@@ -125,12 +135,12 @@ const route = (
     default: {
       const event = decodeEvent(row.payload)
       if (Exit.isFailure(event)) return Effect.succeed([])
-      const { correlationId, id, name, payload, source } = event.value
+      const { correlationId, id, name, payload, source, tenant } = event.value
       // An event that asks the engine for something is no fact, so it is not kept.
       if (!EventName.isReserved(name) || source === engineSource) {
         kept.push({
           id,
-          name,
+          name: Tenant.qualify(tenant, name),
           payload: StoredJson.textOf(payload),
           correlation: correlationId ?? null,
           source: source ?? null,
@@ -146,16 +156,17 @@ const route = (
 const routeEvent = Effect.fnUntraced(
   function*(carrier: Carrier, event: EventMessage): Effect.fn.Return<ReadonlyArray<Op>, StorageFailed> {
     if (event.source !== engineSource && AnswerEvents.isAnswer(event)) {
-      if (yield* AnswerEvents.take(carrier.desk, event)) carrier.poke()
+      if (yield* inTenantOf(event, AnswerEvents.take(carrier.desk, event))) carrier.poke()
       return []
     }
     const ops: Array<Op> = []
-    for (const delivery of yield* carrier.extensions.route(event)) {
+    for (const delivery of yield* inTenantOf(event, carrier.extensions.route(event))) {
       if (delivery._tag === "Start") {
-        ops.push(yield* startOf(carrier, delivery.request, event.correlationId))
+        ops.push(yield* startOf(carrier, inTenant(delivery.request, event.tenant), event.correlationId))
         continue
       }
       const { id, name, payload, runId } = delivery
+      if (!Tenant.reaches(event.tenant, runId)) continue
       const message: Message<"signal"> = { name, payload }
       ops.push({
         op: "inbox",
@@ -165,6 +176,10 @@ const routeEvent = Effect.fnUntraced(
     return ops
   }
 )
+
+/** What an event does is done in its tenant. */
+const inTenantOf = <A, E>({ tenant }: EventMessage, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.provideService(effect, CurrentTenant, tenant)
 
 const startOf = (carrier: Carrier, request: StartRequest, askedBy?: string): Effect.Effect<StartOp> => {
   const { entry, op } = startOp(request, carrier.now(), null, request.parent ?? askedBy ?? null)

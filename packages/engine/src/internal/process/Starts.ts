@@ -1,5 +1,7 @@
 /** Starts of runs from this process. */
+import { engineWorkflows } from "@fermata/core/BulkAct"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Tenant from "@fermata/core/Tenant"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -9,6 +11,7 @@ import { encodeEntries } from "../../Store.ts"
 import * as Acting from "../Acting.ts"
 import * as Handover from "../Handover.ts"
 import * as Leaving from "../Leaving.ts"
+import * as Quota from "../Quota.ts"
 import type { Registration } from "../run/RunHost.ts"
 import { CurrentRun } from "../run/RunPort.ts"
 import * as RunSpans from "../RunSpans.ts"
@@ -54,9 +57,9 @@ export class Starts {
       const caller = RunSpans.caller(context)
       const request = caller === undefined ? asked : { ...asked, caller }
       return place?.step === undefined
-        ? this.startOnce(request, true, isTraffic)
+        ? this.startOnce(request, { owns: true, isTraffic, isLimited: place === undefined && isLimited(request) })
         : this.parts.writer.patience.persist(Effect.uninterruptible(Effect.tap(
-          this.startOnce(without(request, place.confidant?.scrub), false, true),
+          this.startOnce(without(request, place.confidant?.scrub), { owns: false, isTraffic: true, isLimited: false }),
           // The start comes behind the moment in which the run, told to stop, has left its children.
           () =>
             request.listener !== null && place.run.steps.hasLeft(place.step!)
@@ -65,12 +68,12 @@ export class Starts {
         )))
     })
 
-  private readonly startOnce = (request: StartRequest, owns: boolean, isTraffic: boolean) =>
+  private readonly startOnce = (request: StartRequest, { isLimited, isTraffic, owns }: How) =>
     Effect.flatMap(
       this.join(request),
       (joined) =>
         joined === undefined
-          ? Effect.flatMap(this.actOf(request, isTraffic), (act) => this.begin(request, owns, act))
+          ? Effect.flatMap(this.actOf(request, isTraffic), (act) => this.begin(request, { owns, isLimited }, act))
           : Effect.succeed(joined)
     )
 
@@ -99,7 +102,11 @@ export class Starts {
   }
 
   /** To the end although the caller may leave, so that no run stays owned by this process and unknown to it. */
-  private readonly begin = (request: StartRequest, owns: boolean, act: Act | undefined) =>
+  private readonly begin = (
+    request: StartRequest,
+    { isLimited, owns }: Omit<How, "isTraffic">,
+    act: Act | undefined
+  ) =>
     Effect.suspend(() => {
       const { host, ownership, pool, programs, rounds } = this.parts
       const starting = Effect.suspend(() => {
@@ -109,14 +116,20 @@ export class Starts {
         const isSure = !rounds.closed && !ownership.isUnsure && !ownership.isOverdue
         const own = isSure && pool.freeSlots > 0 ? program : undefined
         return own === undefined
-          ? this.startWith(request, undefined, act)
-          : pool.reserve(this.startWith(request, own, act))
+          ? this.startWith(request, undefined, isLimited, act)
+          : pool.reserve(this.startWith(request, own, isLimited, act))
       })
       return Fiber.join(host.fork(starting))
     })
 
   private readonly startWith = Effect.fnUntraced(
-    function*(this: Starts, request: StartRequest, own: Registration | undefined, act: Act | undefined) {
+    function*(
+      this: Starts,
+      request: StartRequest,
+      own: Registration | undefined,
+      isLimited: boolean,
+      act: Act | undefined
+    ) {
       const { host, inboxes, loading, ownership, rounds, writer } = this.parts
       const { entry, op } = startOp(request, host.now(), own === undefined ? null : ownership.ownerId)
       const made = entry as JournalEntry.JournalEntry
@@ -125,7 +138,12 @@ export class Starts {
       const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
       const { era } = ownership
       const { handedOut } = inboxes
-      const answer = yield* Acting.write(writer.write<StartOp>, { ...op, blobs, rows }, act)
+      const answer = yield* Acting.write(
+        writer.write<StartOp>,
+        isLimited ? { ...op, blobs, rows, isLimited } : { ...op, blobs, rows },
+        act
+      )
+      if (answer.full !== undefined) return yield* Quota.reached(request.id, answer.full)
       if (answer.started) this.announce(answer.run, [made])
       else ownership.adopt(answer.run.root)
       // The store may leave it to others, as where a newer build has migrated it.
@@ -154,6 +172,17 @@ export class Starts {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** How a run is started. `owns`: this process may own it from the first moment. `isLimited`: it has to be within the quota of its tenant. */
+interface How {
+  readonly owns: boolean
+  readonly isTraffic: boolean
+  readonly isLimited: boolean
+}
+
+/** Runs that others ask for are part of what those do, and those of the engine end others: they are only counted. */
+const isLimited = ({ id, parent, workflow }: StartRequest): boolean =>
+  parent === null && Tenant.of(id) !== undefined && !engineWorkflows.includes(workflow)
 
 /** What the body of a step gives to a run that it starts is without the secrets that it was told. */
 const without = (request: StartRequest, scrub: Scrub | undefined): StartRequest =>

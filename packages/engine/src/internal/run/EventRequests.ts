@@ -16,6 +16,7 @@
  * seen by that look, and whatever comes later finds the row and wakes the run.
  */
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Tenant from "@fermata/core/Tenant"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { InboxRow } from "../../Backend.ts"
@@ -65,7 +66,12 @@ export class EventRequests implements EventPort {
       const signal = eventSignal(event)
       const wait: Waiting = {
         question,
-        row: { run: this.run.row.id, key, event, equality },
+        row: {
+          run: this.run.row.id,
+          key,
+          event: Tenant.qualify(Tenant.of(this.run.row.id), event),
+          equality
+        },
         resume: (answer) => {
           forget?.()
           resume(answer)
@@ -136,6 +142,7 @@ export class EventRequests implements EventPort {
 
   accept({ found, isKnown, missed, moved, passed, upTo, wait }: Look): void {
     const { event, key } = wait.row
+    const { event: name } = wait.question
     if (this.waiting.get(key) !== wait) return
     wait.looking = false
     wait.passed ||= passed
@@ -146,7 +153,7 @@ export class EventRequests implements EventPort {
       remark(
         this.run,
         "events-gone",
-        `events "${event}" that step "${wait.question.step}" might have taken were kept for as long as events are kept, and are gone`
+        `events "${name}" that step "${wait.question.step}" might have taken were kept for as long as events are kept, and are gone`
       )
     }
     if (found !== undefined && !this.run.ledger.takenEvents.has(found.id)) return this.take(wait, found)
@@ -155,7 +162,7 @@ export class EventRequests implements EventPort {
     if (wait.wanted === "now") return
     if (!wait.hasRow) {
       // A run that waited under an earlier build has a row of this name.
-      this.run.batch.closeWait(eventSignal(event), false)
+      this.run.batch.closeWait(eventSignal(name), false)
       this.stand(wait)
     }
     this.answerWake(event)

@@ -4,12 +4,14 @@
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Tenant from "@fermata/core/Tenant"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Workflow from "effect/workflow/Workflow"
 import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import { CurrentTenant } from "../../CurrentTenant.ts"
 import { bodyServices, type BodyWorld } from "../BodyServices.ts"
 import * as Handover from "../Handover.ts"
 import type { RunScheduler } from "../RunScheduler.ts"
@@ -44,7 +46,8 @@ export class MainFiber {
     const { host, loop, registration, row } = this.run
     const context = bodyServices(host.shared, world, scheduler).pipe(
       Context.add(WorkflowInstance, this.instance),
-      Context.add(CurrentRun, { run: port, step: undefined })
+      Context.add(CurrentRun, { run: port, step: undefined }),
+      Context.add(CurrentTenant, Tenant.of(row.id))
     )
     const effect = Workflow.intoResult(
       // `intoResult` begins it in the middle of an operation of its own, where it could not give way.

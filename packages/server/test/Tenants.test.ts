@@ -1,0 +1,351 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ForTenants } from "@fermata/api/Access"
+import { Api } from "@fermata/api/Api"
+import { type Route, routes } from "@fermata/api/RouteTable"
+import { scopes } from "@fermata/core/AccessToken"
+import { AccessTokens } from "@fermata/engine/AccessTokens"
+import * as Approval from "@fermata/engine/Approval"
+import { Chunks } from "@fermata/engine/Chunks"
+import * as CurrentTenant from "@fermata/engine/CurrentTenant"
+import { Events } from "@fermata/engine/Events"
+import { Feed } from "@fermata/engine/Feed"
+import { Runs } from "@fermata/engine/Runs"
+import * as Signal from "@fermata/engine/Signal"
+import * as Step from "@fermata/engine/Step"
+import { TestHost } from "@fermata/testing/TestHost"
+import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { HttpApi } from "effect/http-api"
+import { Workflow } from "effect/workflow"
+import * as ServerAccess from "../src/ServerAccess.ts"
+import { type Answered, type Asked, Served } from "./support/Served.ts"
+
+const Order = Workflow.make("order", {
+  payload: { id: Schema.String },
+  success: Schema.Unknown,
+  error: Schema.String,
+  idempotencyKey: ({ id }) => id
+})
+
+/** Stands in everything that the tenant acme has, and in nothing else. */
+const canary = "canary-71c2"
+
+const weigh = Step.make("weigh", { success: Schema.String, onCrash: "rerun", run: () => Effect.succeed(canary) })
+const fail = Step.make("fail", { error: Schema.String, onCrash: "rerun", run: () => Effect.fail(canary) })
+
+const app = Served.layer({}, ServerAccess.layerTokens()).pipe(
+  Layer.provideMerge(Layer.mergeAll(Runs.layer, Feed.layer, Chunks.layerMemory)),
+  Layer.provideMerge(
+    Order.toLayer(({ id }) =>
+      Effect.gen(function*() {
+        if (id === "fails") yield* fail()
+        if (id.startsWith("plain")) return yield* Signal.receive(Signal.make("go"))
+        yield* weigh()
+        yield* Effect.orDie(Approval.ask("ship", {
+          prompt: `Ship ${canary}?`,
+          approvers: ["ada"],
+          standing: { agent: canary, workspace: "", rules: ["Ship(now)"] }
+        }))
+        return yield* Signal.receive(Signal.make("go"))
+      })
+    )
+  ),
+  Layer.provideMerge(TestHost.layer)
+)
+
+/** A caller with every scope, of this tenant or of none. */
+const caller = Effect.fnUntraced(function*(name: string, tenant?: string) {
+  const tokens = yield* AccessTokens
+  const { text, token } = yield* tokens.create({
+    name,
+    scopes,
+    by: "root",
+    ...(tenant === undefined ? {} : { tenant })
+  })
+  return { id: token.id, headers: { authorization: `Bearer ${Redacted.value(text)}` } }
+})
+
+const acme = CurrentTenant.within("acme")
+
+/** What acme has: a run that asks, one that failed, an event, a rule, a token, and what it spent. */
+const furnished = Effect.gen(function*() {
+  const runs = yield* Runs
+  const host = yield* TestHost
+  const { runId: other } = yield* acme(runs.start("order", { id: "other" }, { title: canary, labels: { of: canary } }))
+  yield* host.settled
+  yield* acme(runs.answer(other, { by: "ada", decision: "approve", always: "Ship(now)", note: canary }))
+  const { runId: failed } = yield* acme(runs.start("order", { id: "fails" }))
+  const { runId: asking } = yield* acme(runs.start("order", { id: canary }))
+  yield* host.settled
+  yield* acme(Effect.flatMap(Events, (events) => events.emit("order.placed", canary, { id: canary })))
+  yield* acme(runs.raiseDay("order", { by: canary, micros: 1, note: canary }))
+  yield* host.settled
+  const [rule] = yield* acme(runs.rules())
+  const { id: token } = yield* caller("ada", "acme")
+  return { asking, failed, token, rule: rule!.id }
+})
+type Furnished = Effect.Success<typeof furnished>
+
+/** How each route is asked about what acme has. One that is new has to take its place here. */
+const about: Readonly<Record<string, (has: Furnished) => readonly [path: string, json?: unknown]>> = {
+  "runs.list": () => ["/api/runs?limit=500"],
+  "runs.counts": () => ["/api/runs/counts"],
+  "runs.start": () => ["/api/runs", { workflow: "order", input: { id: "plain" } }],
+  "runs.get": ({ asking }) => [`/api/runs/${asking}`],
+  "runs.find": ({ asking }) => [`/api/runs/${asking}/summary`],
+  "runs.cancel": ({ asking }) => [`/api/runs/${asking}/cancel`, {}],
+  "runs.pause": ({ asking }) => [`/api/runs/${asking}/pause`],
+  "runs.resume": ({ asking }) => [`/api/runs/${asking}/resume`],
+  "runs.confirm": ({ asking }) => [`/api/runs/${asking}/confirm`],
+  "runs.raise": ({ asking }) => [`/api/runs/${asking}/raise`, { micros: 1 }],
+  "runs.fork": ({ asking }) => [`/api/runs/${asking}/fork`, { at: "weigh" }],
+  "runs.retry": ({ failed }) => [`/api/runs/${failed}/retry`],
+  "runs.actions": () => ["/api/runs/actions", { action: "cancel", filter: {}, dryRun: true }],
+  "journal.page": ({ asking }) => [`/api/runs/${asking}/journal`],
+  "steps.list": ({ asking }) => [`/api/runs/${asking}/steps`],
+  "steps.get": ({ asking }) => [`/api/runs/${asking}/steps/weigh`],
+  "steps.settle": ({ asking }) => [`/api/runs/${asking}/steps/weigh/settle`, { _tag: "retry" }],
+  "artifacts.list": ({ asking }) => [`/api/runs/${asking}/artifacts`],
+  "artifacts.content": ({ asking }) => [`/api/runs/${asking}/artifacts/none`],
+  "artifacts.blob": () => [`/api/blobs/${"0".repeat(64)}`],
+  "diff.page": ({ asking, failed }) => [`/api/runs/${asking}/diff/${failed}`],
+  "agents.list": () => ["/api/agents"],
+  "agents.state": ({ asking }) => [`/api/runs/${asking}/state`],
+  "approvals.list": () => ["/api/approvals"],
+  "approvals.get": ({ asking }) => [`/api/approvals/${encodeURIComponent(`${asking}/ship`)}`],
+  "approvals.answer": ({ asking }) => [
+    `/api/approvals/${encodeURIComponent(`${asking}/ship`)}/answers`,
+    { decision: "approve" }
+  ],
+  "approvals.delegate": ({ asking }) => [
+    `/api/approvals/${encodeURIComponent(`${asking}/ship`)}/delegations`,
+    { to: "eve" }
+  ],
+  "signals.send": ({ asking }) => [`/api/runs/${asking}/signals/go`, { payload: 1 }],
+  "signals.sample": ({ asking }) => [`/api/runs/${asking}/sample?reason=signal&key=go`],
+  "events.list": () => ["/api/events"],
+  "events.emit": ({ asking }) => [
+    "/api/events",
+    { name: "engine.approval.granted", payload: { runId: asking, stepId: "ship" } }
+  ],
+  "contracts.list": () => ["/api/contracts"],
+  "contracts.add": () => ["/api/contracts", {}],
+  "contracts.check": () => ["/api/contracts/check", {}],
+  "contracts.get": () => ["/api/contracts/none/newest"],
+  "contracts.graph": () => ["/api/contracts/none/newest/graph"],
+  "workflows.list": () => ["/api/workflows"],
+  "policy.list": () => ["/api/policy/rules"],
+  "policy.revoke": ({ rule }) => [`/api/policy/rules/${rule}`],
+  "spending.sums": () => ["/api/spending"],
+  "spending.raises": () => ["/api/spending/raises"],
+  "spending.raise": () => ["/api/spending/raises", { workflow: "order", micros: 5 }],
+  "streams.run": ({ asking }) => [`/api/runs/${asking}/stream`],
+  "streams.tokens": ({ asking }) => [`/api/runs/${asking}/tokens`],
+  "streams.agent": ({ asking }) => [`/api/runs/${asking}/agent`],
+  "streams.all": ({ asking }) => [`/api/stream?root=${asking}`],
+  "system.heartbeat": () => ["/api/heartbeat"],
+  "system.health": () => ["/api/health"],
+  "system.workers": () => ["/api/workers"],
+  "system.reap": () => ["/api/workers/reap", {}],
+  "system.state": () => ["/api/state"],
+  "system.metrics": () => ["/api/metrics"],
+  "audit.list": () => ["/api/audit?limit=500"],
+  "audit.verify": () => ["/api/audit/verify"],
+  "tenants.list": () => ["/api/tenants"],
+  "tenants.get": () => ["/api/tenants/acme"],
+  "tenants.limit": () => ["/api/tenants/acme/quotas", {}],
+  "access.me": () => ["/api/me"],
+  "access.login": () => ["/api/login", { token: "none" }],
+  "access.logout": () => ["/api/logout"],
+  "access.tokens": () => ["/api/tokens"],
+  "access.createToken": () => ["/api/tokens", { name: "mallory", scopes: ["read"], tenant: "acme" }],
+  "access.removeToken": ({ token }) => [`/api/tokens/${token}`]
+}
+
+const asking = Effect.fnUntraced(function*({ method, name }: Route, has: Furnished, asked: Asked) {
+  const { ask } = yield* Served
+  const [path, json] = about[name]!(has)
+  return yield* ask(`${method} ${path}`, json === undefined ? asked : { ...asked, json })
+})
+
+const forTenants = new Set<string>()
+HttpApi.reflect(Api, {
+  onGroup: () => {},
+  onEndpoint: ({ endpoint, group, mergedAnnotations }) => {
+    if (Context.get(mergedAnnotations, ForTenants)) forTenants.add(`${group.identifier}.${endpoint.identifier}`)
+  }
+})
+
+describe("tenants over HTTP", () => {
+  it("every route has its place in the test of what crosses", () => {
+    assert.deepStrictEqual(Object.keys(about).toSorted(), routes.map(({ name }) => name).toSorted())
+    assert.deepStrictEqual(
+      routes.filter(({ name, scope }) => !forTenants.has(name) && scope !== "anyone").map((
+        { name }
+      ) => name),
+      [
+        "artifacts.blob",
+        "contracts.add",
+        "system.reap",
+        "system.state",
+        "system.metrics",
+        "audit.verify",
+        "tenants.list",
+        "tenants.get",
+        "tenants.limit"
+      ]
+    )
+  })
+
+  it.effect("N-17: by no route a caller of one tenant reads or changes anything of another", () =>
+    Effect.gen(function*() {
+      const has = yield* furnished
+      const runs = yield* Runs
+      const eve = yield* caller("ada", "beta")
+      const journals = () => Effect.forEach([has.asking, has.failed], (run) => runs.journal(run))
+      const before = yield* journals()
+      const rows = yield* runs.list({ tenant: "acme" })
+      let tried = 0
+      for (const route of routes) {
+        const answer = yield* asking(route, has, { headers: eve.headers })
+        const told = `${route.name}: ${answer.status} ${answer.text}`
+        assert.notInclude(answer.text, canary, told)
+        assert.notInclude(answer.text.replaceAll(has.asking, "").replaceAll(has.failed, ""), "acme~", told)
+        if (route.path.includes(":run") || route.path.includes(":approval")) {
+          assert.deepInclude(answer, { status: 404 }, told)
+        }
+        if (!forTenants.has(route.name) && route.scope !== "anyone") {
+          assert.strictEqual(answer.status, 403, told)
+          assert.include(answer.text, "of the tenant beta")
+        }
+        tried++
+      }
+      yield* (yield* TestHost).settled
+      assert.strictEqual(tried, routes.length)
+      assert.deepStrictEqual(yield* journals(), before)
+      assert.deepStrictEqual(yield* runs.list({ tenant: "acme" }), rows)
+      assert.lengthOf(yield* acme(runs.rules()), 1)
+      assert.lengthOf(yield* acme(runs.dayRaises()), 1)
+      assert.lengthOf(yield* acme(Effect.flatMap(AccessTokens, (tokens) => tokens.list())), 1)
+    }).pipe(Effect.provide(app)))
+
+  it.effect("the same routes give a caller of the tenant its own, and whoever runs the store all of it", () =>
+    Effect.gen(function*() {
+      const has = yield* furnished
+      const ada = yield* caller("ada", "acme")
+      const root = yield* caller("root")
+      const ended = (answer: Answered) => answer.status
+      for (const name of ["runs.list", "runs.get", "approvals.list", "events.list", "audit.list", "policy.list"]) {
+        const route = routes.find((route) => route.name === name)!
+        for (const { headers } of [ada, root]) {
+          const answer = yield* asking(route, has, { headers })
+          assert.strictEqual(ended(answer), 200, name)
+          assert.include(answer.text, canary, name)
+        }
+      }
+      const { ask } = yield* Served
+      const workers = yield* ask("GET /api/workers", ada)
+      assert.deepStrictEqual(workers.at("workers.0.info"), {})
+      const me = yield* ask("GET /api/me", ada)
+      assert.strictEqual(me.at("tenant"), "acme")
+      const short = has.asking.slice("acme~".length, "acme~".length + 8)
+      assert.strictEqual((yield* ask(`GET /api/runs/${short}/summary`, ada)).at("id"), has.asking)
+      const answered = yield* ask(`POST /api/approvals/${encodeURIComponent(`${short}/ship`)}/answers`, {
+        ...ada,
+        json: { decision: "approve" }
+      })
+      assert.strictEqual(answered.status, 200)
+    }).pipe(Effect.provide(app)))
+
+  it.effect("whoever runs the store asks for one tenant by a header, and a caller of another is refused it", () =>
+    Effect.gen(function*() {
+      const has = yield* furnished
+      const { ask } = yield* Served
+      const root = yield* caller("root")
+      const eve = yield* caller("eve", "beta")
+      const started = yield* ask("POST /api/runs", {
+        headers: { ...root.headers, "fermata-tenant": "gamma" },
+        json: { workflow: "order", input: { id: "plain" } }
+      })
+      assert.deepInclude(started, { status: 201 })
+      assert.match(started.at("runId") as string, /^gamma~/)
+      const listed = (headers: Record<string, string>) => ask("GET /api/runs", { headers })
+      assert.strictEqual((yield* listed({ ...root.headers, "fermata-tenant": "gamma" })).at("runs.length"), 1)
+      assert.strictEqual((yield* listed({ ...root.headers, "fermata-tenant": "none" })).at("runs.length"), 0)
+      assert.strictEqual((yield* listed({ ...eve.headers, "fermata-tenant": "beta" })).at("runs.length"), 0)
+      assert.deepInclude(yield* listed({ ...eve.headers, "fermata-tenant": "acme" }), { status: 403 })
+      const bad = yield* listed({ ...root.headers, "fermata-tenant": "Acme!" })
+      assert.strictEqual(bad.status, 400)
+      assert.include(bad.text, "header.fermata-tenant")
+      const whole = yield* ask("GET /api/state", { headers: { ...root.headers, "fermata-tenant": "acme" } })
+      assert.strictEqual(whole.status, 403)
+      assert.include(whole.text, "whole store")
+      assert.strictEqual((yield* ask("GET /api/runs?tenant=acme", root)).at("runs.length"), 3)
+      assert.strictEqual((yield* ask(`GET /api/runs/${has.asking}`, root)).at("tenant"), "acme")
+    }).pipe(Effect.provide(app)))
+
+  it.effect("N-64: a tenant that is full is answered 429 with Retry-After, and nothing is kept of the request", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* Served
+      const root = yield* caller("root")
+      const ada = yield* caller("ada", "acme")
+      const limit = (json: object) => ask("PUT /api/tenants/acme/quotas", { ...root, json })
+      assert.deepInclude((yield* limit({ openRuns: 1 })).body, { name: "acme", quotas: { openRuns: 1 }, openRuns: 0 })
+      const start = (id: string) =>
+        ask("POST /api/runs", {
+          headers: { ...ada.headers, "idempotency-key": id },
+          json: { workflow: "order", input: { id: `plain-${id}` } }
+        })
+      const first = yield* start("1")
+      assert.strictEqual(first.status, 201)
+      const refused = yield* start("2")
+      assert.deepStrictEqual([refused.status, refused.headers.get("retry-after")], [429, "10"])
+      assert.deepInclude(refused.body, { type: "urn:fermata:problem:QuotaReached", status: 429 })
+      assert.strictEqual((yield* start("1")).status, 200)
+      const run = first.at("runId") as string
+      assert.strictEqual((yield* ask(`POST /api/runs/${run}/cancel`, { ...ada, json: {} })).status, 200)
+      yield* (yield* TestHost).settled
+      assert.strictEqual((yield* start("2")).status, 201)
+      assert.deepInclude((yield* ask("GET /api/tenants", root)).at("tenants.0"), { name: "acme", openRuns: 1, runs: 2 })
+      assert.strictEqual((yield* limit({ openRuns: -1 })).status, 400)
+      assert.strictEqual((yield* ask("PUT /api/tenants/A!/quotas", { ...root, json: {} })).status, 422)
+    }).pipe(Effect.provide(app)))
+
+  it.effect("N-64: a tenant has so many streams open at a server as its quota says", () =>
+    Effect.gen(function*() {
+      const { ask, fetch } = yield* Served
+      const root = yield* caller("root")
+      yield* ask("PUT /api/tenants/acme/quotas", { ...root, json: { streams: 2 } })
+      const opened = Effect.fnUntraced(function*(name: string, tenant: string) {
+        const { headers } = yield* caller(name, tenant)
+        return yield* Effect.promise(() => fetch(new Request("http://localhost/api/stream", { headers })))
+      })
+      const statuses: Array<number> = []
+      const bodies: Array<Response> = []
+      for (const [name, tenant] of [["ann", "acme"], ["bob", "acme"], ["cid", "acme"], ["cid", "beta"]] as const) {
+        const response = yield* opened(name, tenant)
+        statuses.push(response.status)
+        bodies.push(response)
+      }
+      assert.deepStrictEqual(statuses, [200, 200, 429, 200])
+      yield* Effect.promise(() => bodies[0]!.body!.cancel())
+      yield* Effect.yieldNow
+      assert.strictEqual((yield* opened("dan", "acme")).status, 200)
+    }).pipe(Effect.provide(app)))
+
+  it.effect("the keys of requests are of a caller in its tenant: two of one name are two", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* Served
+      const event = { name: "order.placed", payload: {} }
+      const emit = (headers: Record<string, string>) =>
+        Effect.map(
+          ask("POST /api/events", { headers: { ...headers, "idempotency-key": "k" }, json: event }),
+          (answer) => answer.at("id") as string
+        )
+      const ids = [
+        yield* emit((yield* caller("ada", "acme")).headers),
+        yield* emit((yield* caller("ada", "beta")).headers),
+        yield* emit((yield* caller("ada")).headers)
+      ]
+      assert.strictEqual(new Set(ids.map((id) => id.replace(/^\w+~/, ""))).size, 3)
+    }).pipe(Effect.provide(app)))
+})
