@@ -22,13 +22,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
-import { existsSync, globSync, statSync } from "node:fs"
-import { dirname, join, relative, resolve } from "node:path"
+import { globSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { type CommandFailed, refused } from "./CommandFailed.ts"
-import type { Globals } from "./Globals.ts"
+import { find, isFile, label, mayNameServer } from "./ConfigFile.ts"
 import * as AgentsBelow from "./internal/AgentsBelow.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
+import * as ServerEntry from "./ServerEntry.ts"
 
 /** What the command gives to the layers of a configuration. */
 export type HostServices = Engine | WorkflowEngine | Store | HostClock | HostSql | Chunks
@@ -69,6 +70,11 @@ export interface FermataConfig {
   readonly mcp?: Readonly<Record<string, McpServer>>
   /** What agents that name none of their own, and `http` steps of contracts, may ask over HTTP: `HttpService.make({ services: [...] })`. */
   readonly services?: Services
+  /**
+   * The server that has the runs of the project: commands that work on a database or at a
+   * server work there, unless the command line or the environment names another place.
+   */
+  readonly server?: ServerEntry.ServerEntry
   /** Providers of the models that agents ask; without it Anthropic, by the key in `ANTHROPIC_API_KEY`. */
   readonly models?: ReadonlyArray<Provider>
   /** What the model `scripted` says, which no agent asks that is not told to by `--model scripted`: a function, or an answer for each turn. */
@@ -87,9 +93,6 @@ export interface FermataConfig {
  * ```
  */
 export const defineConfig = (config: FermataConfig): FermataConfig => config
-
-/** Names under which a configuration is searched, in this order. */
-export const fileNames = ["fermata.config.ts", "fermata.config.mts", "fermata.config.js", "fermata.config.mjs"] as const
 
 /** A configuration with the file that it comes from; an empty one when there is no file. */
 export interface Loaded {
@@ -123,7 +126,7 @@ export const load = (
  * last worked on this workflow in this database, or on any.
  */
 export const loadOrRecall = Effect.fnUntraced(function*(
-  { config, db }: Pick<Globals, "config" | "db">,
+  { config, db }: { readonly config: string | undefined; readonly db: string },
   folders: ReadonlyArray<string>,
   workflow?: string
 ): Effect.fn.Return<Loaded, CommandFailed> {
@@ -132,14 +135,6 @@ export const loadOrRecall = Effect.fnUntraced(function*(
   const known = yield* KnownConfigs.recall(db, workflow)
   return known === undefined ? loaded : yield* load(known, [])
 })
-
-/** The nearest configuration in this folder or one above. */
-export const find = (folder: string): string | undefined => {
-  for (let current = resolve(folder);; current = dirname(current)) {
-    const found = fileNames.map((name) => join(current, name)).find(isFile)
-    if (found !== undefined || dirname(current) === current) return found
-  }
-}
 
 /** The contract files that a configuration names, in order of their names. */
 export const contractFiles = ({ config, file }: Loaded): ReadonlyArray<string> => {
@@ -152,13 +147,6 @@ export const contractFiles = ({ config, file }: Loaded): ReadonlyArray<string> =
 // internal
 // ----------------------------------------------------------------------------
 
-const isFile = (path: string): boolean => existsSync(path) && statSync(path).isFile()
-
-const shown = (file: string): string => {
-  const path = relative(process.cwd(), file)
-  return path.startsWith("..") ? file : path
-}
-
 const read = (file: string): Effect.Effect<Loaded, CommandFailed> =>
   Effect.tryPromise({
     try: () => import(pathToFileURL(file).href) as Promise<{ readonly default?: unknown }>,
@@ -168,6 +156,12 @@ const read = (file: string): Effect.Effect<Loaded, CommandFailed> =>
       const problem = problemOf(module.default)
       if (problem !== undefined) return yield* broken(file, problem)
       const config = module.default as FermataConfig
+      if (config.server !== undefined && !mayNameServer(file)) {
+        return yield* broken(
+          file,
+          "has its \"server\" from elsewhere, where commands that only look do not see it; name it in the file itself, such as server: base.server"
+        )
+      }
       const { kinds = [] } = config
       const twice = kinds.length === 0 ? undefined : yield* kindTwice(kinds)
       if (twice !== undefined) {
@@ -180,7 +174,7 @@ const read = (file: string): Effect.Effect<Loaded, CommandFailed> =>
   )
 
 const broken = (file: string, problem: string): CommandFailed =>
-  refused("ConfigInvalid", `The configuration ${shown(file)} ${problem}`)
+  refused("ConfigInvalid", `The configuration ${label(file)} ${problem}`)
 
 const loadProblem = (cause: unknown): string => {
   if (!(cause instanceof Error)) return String(cause)
@@ -195,7 +189,9 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const isText = (value: unknown): boolean => typeof value === "string" && value !== ""
 
 const fields: {
-  readonly [K in keyof Required<FermataConfig>]: readonly [holds: (value: unknown) => boolean, expected: string]
+  readonly [K in keyof Required<FermataConfig>]:
+    | readonly [holds: (value: unknown) => boolean, expected: string]
+    | ((value: unknown) => string | undefined)
 } = {
   workflows: [
     (value) => Array.isArray(value) && value.every(Layer.isLayer),
@@ -234,6 +230,7 @@ const fields: {
     (value) => isObject(value) && Array.isArray(value["list"]),
     "services, such as HttpService.make({ services: [{ name: \"crm\", baseUrl: \"https://crm.example\" }] })"
   ],
+  server: ServerEntry.problemOf,
   scripted: [
     (value) => typeof value === "function" || Array.isArray(value),
     "a function of a request, or a list with an answer for each turn"
@@ -271,8 +268,14 @@ const problemOf = (config: unknown): string | undefined => {
         meant === undefined ? `known are ${Object.keys(fields).join(", ")}` : `did you mean "${meant}"?`
       }`
     }
-    const [holds, expected] = fields[name as keyof FermataConfig]
-    if (value !== undefined && !holds(value)) return `must have in "${name}" ${expected}`
+    if (value === undefined) continue
+    const check = fields[name as keyof FermataConfig]
+    const problem = typeof check === "function"
+      ? check(value)
+      : check[0](value)
+      ? undefined
+      : `must have in "${name}" ${check[1]}`
+    if (problem !== undefined) return problem
   }
   return undefined
 }

@@ -9,9 +9,10 @@ import type { StepKinds } from "@fermata/contracts/StepKind"
 import type { OutputOf } from "@fermata/contracts/StepShape"
 import * as Effect from "effect/Effect"
 import { readFile } from "node:fs/promises"
-import { dirname, relative, resolve } from "node:path"
+import { dirname, resolve } from "node:path"
 import { CommandFailed, exitCodes, refused } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
+import { label } from "./ConfigFile.ts"
 import type { Globals } from "./Globals.ts"
 import { why } from "./JsonOption.ts"
 import * as Kinds from "./Kinds.ts"
@@ -74,10 +75,7 @@ export const readText = (file: string): Effect.Effect<string, CommandFailed> =>
   })
 
 /** A file as people see it from here. */
-export const fileLabel = (file: string): string => {
-  const path = relative(process.cwd(), file)
-  return path === "" || path.startsWith("..") ? file : path
-}
+export const fileLabel: (file: string) => string = label
 
 /** One line for a mistake: where, what was found, what is expected. */
 export const problemLine = (file: string, { message, position }: ContractProblem): string =>

@@ -7,9 +7,9 @@ import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { statSync } from "node:fs"
 import { userInfo } from "node:os"
-import { refused } from "./CommandFailed.ts"
+import { type CommandFailed, refused } from "./CommandFailed.ts"
+import * as ConfigFile from "./ConfigFile.ts"
 import { repeat } from "./Invocation.ts"
 import * as ServerPlace from "./ServerPlace.ts"
 import { Typed } from "./Sides.ts"
@@ -41,7 +41,7 @@ const Db = textOption("db", "FILE", "The database with the runs; default .fermat
 const Server = textOption(
   "server",
   "URL",
-  "The server that has the runs, by its URL; default FERMATA_SERVER. Its token is in FERMATA_TOKEN"
+  "The server that has the runs, by its URL; default FERMATA_SERVER, or that of the configuration. Its token is in FERMATA_TOKEN"
 )
 
 const TokenFile = textOption("token-file", "FILE", "The file with the token for the server; default FERMATA_TOKEN_FILE")
@@ -168,10 +168,17 @@ export const globals = Effect.gen(function*() {
   const model = Option.getOrUndefined(yield* Model)
   const leaseMs = Option.getOrUndefined(yield* Lease)
   const tokenFile = Option.getOrUndefined(yield* TokenFile)
+  if (config !== undefined && !ConfigFile.isFile(config)) {
+    return yield* refused("ConfigNotFound", `--config: there is no file ${config}`, [
+      "without --config, the nearest fermata.config.ts above this folder is taken"
+    ])
+  }
+  const typed = yield* Typed
   const server = yield* ServerPlace.read({
-    typed: yield* Typed,
+    typed,
     options: { server: Option.getOrUndefined(yield* Server), tokenFile, db, as, model, lease: leaseMs },
-    env: process.env
+    env: process.env,
+    configured: serverOf(config, [...typed.folders, process.cwd()])
   })
   const values: Globals = {
     db: db ?? fromEnvironment ?? defaultDb,
@@ -187,21 +194,32 @@ export const globals = Effect.gen(function*() {
     model,
     leaseMs
   }
-  if (values.config !== undefined && !isFile(values.config)) {
-    return yield* refused("ConfigNotFound", `--config: there is no file ${values.config}`, [
-      "without --config, the nearest fermata.config.ts above this folder is taken"
-    ])
-  }
+  // The configuration beside a contract file is not the one that another command finds from here.
+  const beside = server?.config === ConfigFile.find(process.cwd()) ? undefined : server?.config
+  const named = config ?? (beside && ConfigFile.label(beside))
   repeat([
     ...(values.dbFrom === "option" ? [["db", values.db]] as const : []),
     ...(server?.from === "option" ? [["server", server.url]] as const : []),
     ...(tokenFile === undefined ? [] : [["token-file", tokenFile]] as const),
-    ...(values.config === undefined ? [] : [["config", values.config]] as const),
+    ...(named === undefined ? [] : [["config", named]] as const),
     ...(values.model === undefined ? [] : [["model", values.model]] as const),
     ...(Option.isNone(yield* TenantOption) ? [] : [["tenant", values.tenant!]] as const)
   ])
   return values
 })
+
+/** The server of the configuration that is named, or of the nearest in or above the first folder that has one. */
+export const serverOf = (
+  config: string | undefined,
+  folders: ReadonlyArray<string>
+): Effect.Effect<ServerPlace.Configured | undefined, CommandFailed> =>
+  Effect.gen(function*() {
+    const file = config ?? folders.map(ConfigFile.find).find((found) => found !== undefined)
+    if (file === undefined || !ConfigFile.mayNameServer(file)) return undefined
+    const { load } = yield* Effect.promise(() => import("./Config.ts"))
+    const { config: { server } } = yield* load(file, [])
+    return server && { file, server }
+  })
 
 /** Who reads what a command prints: a name, or those that a token gives. */
 export const readerOf = (
@@ -231,8 +249,6 @@ export const logFormat = Effect.gen(function*() {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
-
-const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true
 
 const present = (text: string | undefined): string | undefined => text === undefined || text === "" ? undefined : text
 

@@ -22,6 +22,7 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import { Console } from "node:console"
+import { dirname, resolve } from "node:path"
 import { CommandFailed, exitCodes, exitCodeTexts, fromUnknown } from "./CommandFailed.ts"
 import * as Commands from "./Commands.ts"
 import { commandFermata } from "./commands/Fermata.ts"
@@ -120,8 +121,12 @@ const everywhere = (): ReadonlyArray<CommandLine.Option> =>
 
 /** Which command the words are of, and where it does its work. */
 const typedOf = (args: ReadonlyArray<string>): Typed => {
-  const { path } = CommandLine.placeOf(tree(), everywhere(), args)
-  return { path, side: sideOf(commandFermata, path) }
+  const { operands, path } = CommandLine.placeOf(tree(), everywhere(), args)
+  return {
+    path,
+    side: sideOf(commandFermata, path),
+    folders: operands.filter((operand) => /\.jsonc?$/i.test(operand)).map((file) => dirname(resolve(file)))
+  }
 }
 
 const tree = (): CommandLine.Command => Completions.fromCommand(commandFermata)

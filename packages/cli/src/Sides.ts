@@ -24,11 +24,13 @@ export interface Typed {
   /** Its words, without that of the program. */
   readonly path: ReadonlyArray<string>
   readonly side: Side
+  /** The folders of the contract files that it names, in whose project it is then. */
+  readonly folders: ReadonlyArray<string>
 }
 
 /** The command that is being run. */
 export const Typed: Context.Reference<Typed> = Context.Reference<Typed>("@fermata/cli/Typed", {
-  defaultValue: () => ({ path: [], side: "either" })
+  defaultValue: () => ({ path: [], side: "either", folders: [] })
 })
 
 /** The side of the command at the end of this path. */

@@ -15,8 +15,8 @@ module.enableCompileCache()
 const args = process.argv.slice(2)
 // The bundle is part of the published package alone. It hides where an error comes from.
 const bundle = new URL("./bundle/Main.js", import.meta.url)
-const bundled = onlyLooks(args) && !looksAtServer(args, process.env) && (process.env["FERMATA_DEBUG"] ?? "") === "" &&
-  existsSync(bundle)
+const bundled = onlyLooks(args) && (process.env["FERMATA_DEBUG"] ?? "") === "" && existsSync(bundle) &&
+  !looksAtServer(args, process.env, process.cwd())
 const { main } = await (bundled ? import(bundle.href) as Promise<typeof import("./Main.ts")> : import("./Main.ts"))
 const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   readonly version: string

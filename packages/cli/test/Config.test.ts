@@ -86,7 +86,7 @@ describe("Config", () => {
       )
       assert.strictEqual(
         yield* problem("export default { steps: [] }"),
-        "The configuration FILE has the unknown field \"steps\"; known are workflows, contracts, tasks, llm, kinds, agents, models, secrets, egress, skills, mcp, services, scripted"
+        "The configuration FILE has the unknown field \"steps\"; known are workflows, contracts, tasks, llm, kinds, agents, models, secrets, egress, skills, mcp, services, server, scripted"
       )
       const agent = (name: string, ...below: ReadonlyArray<string>) =>
         `{ layer, agent: { name: "${name}", models: [], agents: [${

@@ -75,10 +75,15 @@ describe("command lines that only look", () => {
   })
 
   it("are told from those that look at a server", () => {
-    assert.isTrue(looksAtServer(["runs", "ls", "--server", "x"], {}))
-    assert.isTrue(looksAtServer(["--server=x", "runs", "ls"], {}))
-    assert.isTrue(looksAtServer(["runs", "ls"], { FERMATA_SERVER: "x" }))
-    assert.isFalse(looksAtServer(["runs", "ls"], { FERMATA_SERVER: "" }))
+    const looks = (args: ReadonlyArray<string>, env = {}) => looksAtServer(args, env, "/")
+    assert.isTrue(looks(["runs", "ls", "--server", "x"]))
+    assert.isTrue(looks(["--server=x", "runs", "ls"]))
+    assert.isTrue(looks(["runs", "ls"], { FERMATA_SERVER: "x" }))
+    assert.isTrue(looks(["--complete", "bash", "fermata --server http://x runs show "]))
+    assert.isTrue(looks(["--complete", "zsh", "--server=x", "runs", "show", ""]))
+    assert.isFalse(looks(["runs", "ls"], { FERMATA_SERVER: "" }))
+    assert.isFalse(looks(["runs", "ls", "--help"], { FERMATA_SERVER: "x" }))
+    assert.isFalse(looks(["--complete", "bash", "fermata runs show "]))
   })
 
   it("are never guessed at: behind an unknown option anything may be a value", () => {

@@ -14,6 +14,7 @@ import type { HttpClientError } from "effect/http/HttpClientError"
 import * as Predicate from "effect/Predicate"
 import type { SchemaError } from "effect/Schema"
 import { type CommandFailed, failed, refused } from "../CommandFailed.ts"
+import { label } from "../ConfigFile.ts"
 import type { ServerPlace } from "../ServerPlace.ts"
 
 /** Whatever a call of a server may fail with that is no answer of its verb. */
@@ -118,10 +119,13 @@ const sameVersion = "install the same version of @fermata/cli on both"
 
 const tokenWith = (scope: string): string => `whoever runs the server makes one with the scope ${scope} (token create)`
 
-const unauthorized = ({ token, url }: ServerPlace, reason: Unauthorized["reason"]): CommandFailed =>
+const unauthorized = ({ config, token, url }: ServerPlace, reason: Unauthorized["reason"]): CommandFailed =>
   token === undefined || reason === "missing"
     ? refused("Unauthorized", `The server at ${url} asks for a token`, [
       "give it in FERMATA_TOKEN, or in a file: --token-file FILE, or FERMATA_TOKEN_FILE",
+      ...config === undefined
+        ? []
+        : [`or say in ${label(config)} where it is: server: { url: …, token: { env: "RUNS_TOKEN" } }`],
       tokenWith("read")
     ])
     : refused(
@@ -131,10 +135,16 @@ const unauthorized = ({ token, url }: ServerPlace, reason: Unauthorized["reason"
     )
 
 /** Why no answer came, by the codes of Node. */
-const unreachable = ({ url }: ServerPlace, method: string, cause: unknown): CommandFailed => {
+const unreachable = ({ config, url }: ServerPlace, method: string, cause: unknown): CommandFailed => {
   const code = codeOf(cause)
   const { hostname, protocol } = new URL(url)
-  const fail = (message: string, ...details: ReadonlyArray<string>) => failed("ServerUnreachable", message, details)
+  const fail = (message: string, ...details: ReadonlyArray<string>) =>
+    failed("ServerUnreachable", message, [
+      ...details,
+      ...config === undefined
+        ? []
+        : [`it is the server of ${label(config)}; --db FILE names a database of this machine`]
+    ])
   if (code === "ECONNREFUSED") {
     return fail(
       `No server answers at ${url}: nothing listens there`,
@@ -150,7 +160,11 @@ const unreachable = ({ url }: ServerPlace, method: string, cause: unknown): Comm
   if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code)) {
     return fail(
       `The certificate of ${url} is not trusted: ${textOf(cause)}`,
-      "where it is your own, name the file with it, or with that of its authority: NODE_EXTRA_CA_CERTS=cert.pem"
+      /ALTNAME/.test(code)
+        ? "name the server by one of the names that its certificate has"
+        : /EXPIRED|NOT_YET/.test(code)
+        ? "have it renewed where the server is, or set the clock of this machine right"
+        : "where it is your own, name the file with it, or with that of its authority: NODE_EXTRA_CA_CERTS=cert.pem"
     )
   }
   if (/TIMEDOUT|TIMEOUT|UNREACH/.test(code)) return fail(`No server answers at ${url}: ${textOf(cause)}`)
