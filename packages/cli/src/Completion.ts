@@ -1,22 +1,18 @@
 /**
  * What can stand at the end of a line of words: commands, options, files, and
- * what the database knows. It never fails and never writes: where nothing can
- * be said, nothing is offered.
+ * what is known where the runs are. It never fails and never writes: where
+ * nothing can be said, nothing is offered.
  */
-import * as Contract from "@fermata/contracts/Contract"
-import { Artifact } from "@fermata/core/Artifact"
 import { isOfRun } from "@fermata/core/Suspension"
-import { Wait } from "@fermata/core/Wait"
-import type { Backend, RunRow } from "@fermata/engine/Backend"
-import { Store } from "@fermata/engine/Store"
-import * as NodeHost from "@fermata/host-node/NodeHost"
+import type { Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
-import { existsSync, readdirSync, statSync } from "node:fs"
+import { readdirSync, statSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
-import { defaultDb } from "./Globals.ts"
+import { defaultDb, serverOf } from "./Globals.ts"
 import * as CommandLine from "./internal/CommandLine.ts"
+import type { Known, KnownQuestion, KnownRun } from "./Known.ts"
+import * as ServerPlace from "./ServerPlace.ts"
+import type { Side } from "./Sides.ts"
 import * as Words from "./Words.ts"
 
 /** A word that may come next, with a text about it. */
@@ -25,14 +21,22 @@ export interface Candidate {
   readonly text?: string
 }
 
+/** The commands that there are. */
+export interface Commands {
+  readonly root: CommandLine.Command
+  /** The options of every command. */
+  readonly everywhere: ReadonlyArray<CommandLine.Option>
+  readonly sideOf: (path: ReadonlyArray<string>) => Side
+}
+
 /** What may follow the words in place of the last one, which may be empty. */
 export const candidates = (
-  root: CommandLine.Command,
-  everywhere: ReadonlyArray<CommandLine.Option>,
+  { everywhere, root, sideOf }: Commands,
   words: ReadonlyArray<string>
 ): Effect.Effect<ReadonlyArray<Candidate>> => {
   const current = words.at(-1) ?? ""
-  const place = CommandLine.placeOf(root, everywhere, words.slice(0, -1))
+  const at = CommandLine.placeOf(root, everywhere, words.slice(0, -1))
+  const place: Place = { ...at, side: sideOf(at.path) }
   const fits = ({ value }: Candidate): boolean => value.startsWith(current) && value !== ""
   const offered = place.wants === undefined && current.startsWith("-")
     ? attached(place, everywhere, current)
@@ -71,8 +75,12 @@ export const split = (line: string): ReadonlyArray<string> => {
 
 type Offer = Effect.Effect<ReadonlyArray<Candidate>>
 
+interface Place extends CommandLine.Place {
+  readonly side: Side
+}
+
 /** The options, or behind `--name=` its values. */
-const attached = (place: CommandLine.Place, everywhere: ReadonlyArray<CommandLine.Option>, current: string): Offer => {
+const attached = (place: Place, everywhere: ReadonlyArray<CommandLine.Option>, current: string): Offer => {
   const all = [...place.command.flags, ...everywhere]
   const sign = current.indexOf("=")
   if (sign < 0) {
@@ -90,11 +98,12 @@ const attached = (place: CommandLine.Place, everywhere: ReadonlyArray<CommandLin
   )
 }
 
-const ofOption = (place: CommandLine.Place, { name, type }: CommandLine.Option, current: string): Offer => {
+const ofOption = (place: Place, { name, type }: CommandLine.Option, current: string): Offer => {
   if (type._tag === "Choice") return Effect.succeed(type.values.map((value) => candidate(value)))
   switch (name) {
     case "db":
     case "config":
+    case "token-file":
     case "input-file":
     case "out":
       return Effect.succeed(files(current))
@@ -111,19 +120,19 @@ const ofOption = (place: CommandLine.Place, { name, type }: CommandLine.Option, 
     case "model":
       return Effect.succeed([candidate("scripted", "a script answers, and no provider is asked")])
     case "run":
-      return known(place, (backend) => runs(backend))
+      return known(place, (known) => runs(known))
     case "at":
-      return known(place, (backend) => steps(backend, place.operands[0]))
+      return known(place, (known) => ofRun(place, known.steps, (key) => candidate(key)))
     case "as":
       return known(place, approvers)
     case "choice":
-      return known(place, (backend) => choices(backend, place.operands[0]))
+      return known(place, (known) => asked(known, place, ({ choices }) => choices))
     case "always":
-      return known(place, (backend) => offered(backend, place.operands[0]))
+      return known(place, (known) => asked(known, place, ({ standing }) => standing?.rules ?? []))
     case "agent":
-      return known(place, (backend) => scopes(backend, "agent"))
+      return known(place, (known) => list(known.rules, ({ agent }) => [candidate(agent)]))
     case "workspace":
-      return known(place, (backend) => scopes(backend, "workspace"))
+      return known(place, (known) => list(known.rules, ({ workspace }) => [candidate(workspace)]))
     case "event-name":
       return known(place, events)
     default:
@@ -131,7 +140,7 @@ const ofOption = (place: CommandLine.Place, { name, type }: CommandLine.Option, 
   }
 }
 
-const ofArgument = (place: CommandLine.Place, current: string): Offer => {
+const ofArgument = (place: Place, current: string): Offer => {
   const { command, operands, path } = place
   if (command.subcommands.length > 0) {
     return Effect.succeed(
@@ -149,30 +158,41 @@ const ofArgument = (place: CommandLine.Place, current: string): Offer => {
     case "run":
     case "a":
     case "b":
-      return known(place, (backend) => runs(backend, actsOnOpenRuns.has(path.at(-1) ?? "") ? open : undefined))
+      return known(place, (known) => runs(known, actsOnOpenRuns.has(path.at(-1) ?? "") ? open : undefined))
     case "run-or-approval":
       return known(place, questions)
     case "step":
       return known(
         place,
-        (backend) =>
+        (known) =>
           waits(
-            backend,
-            place.operands[0],
+            place,
+            known,
             (wait) => wait.reason === "outcome-unknown" || (wait.reason === "recovery" && !isOfRun(wait))
           )
       )
     case "rule":
-      return known(place, standing)
+      return known(
+        place,
+        (known) => list(known.rules, ({ agent, by, id, rule }) => [candidate(id, `${rule} for ${agent}, by ${by}`)])
+      )
     case "token":
-      return known(place, tokens)
+      return known(place, (known) => list(known.tokens, ({ id, name }) => [candidate(id, `of ${name}`)]))
     case "artifact":
-      return known(place, (backend) => artifacts(backend, place.operands[0]))
+      return known(
+        place,
+        (known) =>
+          ofRun(
+            place,
+            known.artifacts,
+            ({ bytes, hash, mediaType, name, step }) =>
+              candidate(name ?? hash, `${mediaType}, ${bytes} bytes, of step ${step}`)
+          )
+      )
     case "name":
       return known(
         place,
-        (backend) =>
-          waits(backend, place.operands[0], ({ key, reason }) => reason === "signal" && !key.startsWith("event:"))
+        (known) => waits(place, known, ({ key, reason }) => reason === "signal" && !key.startsWith("event:"))
       )
     case "event":
       return known(place, events)
@@ -182,157 +202,96 @@ const ofArgument = (place: CommandLine.Place, current: string): Offer => {
 }
 
 const actsOnOpenRuns: ReadonlySet<string> = new Set(["signal", "cancel", "pause", "resume", "settle"])
-const open = ["queued", "running", "suspended"]
+const open = ["queued", "running", "suspended"] as const
 
 // ----------------------------------------------------------------------------
-// what the database knows
+// what is known where the runs are
 // ----------------------------------------------------------------------------
 
-const most = 200
+/** Whoever waits for a word that a server knows does not wait longer (ms). */
+const patienceMs = 2_000
 
-const known = (
-  place: CommandLine.Place,
-  ask: (backend: Backend) => Effect.Effect<ReadonlyArray<Candidate>, unknown>
-): Offer => {
-  const db = place.options.get("db") ?? (process.env["FERMATA_DB"] || defaultDb)
-  if (!existsSync(db)) return Effect.succeed([])
-  return Effect.scoped(
-    Effect.flatMap(Store, ({ backend }) => ask(backend)).pipe(
-      Effect.provide(NodeHost.layerStore({ db, readOnly: "untouched" }))
-    )
-  ).pipe(Effect.catchCause(() => Effect.succeed([])))
-}
-
-const runs = (backend: Backend, status?: ReadonlyArray<string>) =>
-  Effect.map(backend.runs({ status, limit: most }), (rows) => rows.map((row) => candidate(row.id, aboutRun(row))))
-
-const aboutRun = (row: RunRow): string =>
-  `${Words.definition(row)} ${row.status}${row.reason === null ? "" : ` (${row.reason})`}`
-
-const workflows = (backend: Backend) =>
-  Effect.map(backend.definitions, (rows) => unique(rows.map(({ kind, name }) => candidate(name, kind))))
-
-const questions = (backend: Backend) =>
-  Effect.map(backend.approvals(null, most), (open) => {
-    const byRun = Map.groupBy(open, ({ run }) => run)
-    return open.map(({ key, prompt, run }) =>
-      candidate((byRun.get(run)?.length ?? 0) > 1 ? `${run}/${key}` : run, prompt)
-    )
-  })
-
-const approvers = (backend: Backend) =>
-  Effect.map(
-    backend.approvals(null, most),
-    (open) =>
-      unique(
-        open.flatMap((row) => Option.getOrElse(decodeTexts(row.approvers), () => [])).map((name) => candidate(name))
+const known = (place: Place, ask: (known: Known) => Effect.Effect<ReadonlyArray<Candidate>, unknown>): Offer =>
+  Effect.scoped(Effect.gen(function*() {
+    const { options, path, side } = place
+    const option = (name: string): string | undefined => options.get(name)
+    const lease = option("lease")
+    const server = yield* ServerPlace.read({
+      typed: { path, side },
+      options: {
+        server: option("server"),
+        tokenFile: option("token-file"),
+        db: option("db"),
+        as: option("as"),
+        model: option("model"),
+        lease: lease === undefined ? undefined : Number(lease)
+      },
+      env: process.env,
+      configured: serverOf(option("config"), [process.cwd()])
+    })
+    if (server !== undefined) {
+      const { open } = yield* Effect.promise(() => import("./remote/KnownThere.ts"))
+      return yield* Effect.flatMap(open(server), ask).pipe(
+        Effect.timeoutOrElse({ duration: patienceMs, orElse: () => Effect.succeed([]) })
       )
-  )
+    }
+    const { open } = yield* Effect.promise(() => import("./KnownHere.ts"))
+    const found = yield* open(option("db") ?? (process.env["FERMATA_DB"] || defaultDb))
+    return found === undefined ? [] : yield* ask(found)
+  })).pipe(Effect.catchCause(() => Effect.succeed([])))
 
-const choices = (backend: Backend, runOrApproval: string | undefined) =>
-  Effect.map(
-    backend.approvals(runOrApproval?.split("/")[0] ?? null, most),
-    (open) =>
-      unique(
-        open.flatMap((row) => Option.getOrElse(decodeChoices(row.question), () => ({ choices: [] })).choices).map((
-          name
-        ) => candidate(name))
-      )
-  )
+const list = <A>(all: Effect.Effect<ReadonlyArray<A>, unknown>, offer: (one: A) => ReadonlyArray<Candidate>) =>
+  Effect.map(all, (all) => unique(all.flatMap(offer)))
 
-/** The rules that a question offers. */
-const offered = (backend: Backend, runOrApproval: string | undefined) =>
-  Effect.map(
-    backend.approvals(runOrApproval?.split("/")[0] ?? null, most),
-    (open) =>
-      unique(
-        open.flatMap((row) =>
-          Option.getOrElse(decodeOffer(row.question), () => ({ standing: { rules: [] } })).standing.rules
-        )
-          .map((rule) => candidate(rule))
-      )
-  )
+/** What a list of the run that stands first in the line holds. */
+const ofRun = <A>(
+  { operands: [run] }: Place,
+  all: (run: string) => Effect.Effect<ReadonlyArray<A>, unknown>,
+  offer: (one: A) => Candidate
+) => run === undefined ? Effect.succeed([]) : list(all(run), (one) => [offer(one)])
 
-const standing = (backend: Backend) =>
-  Effect.map(
-    backend.standing({}),
-    (rules) => rules.map(({ agent, by, id, rule }) => candidate(id, `${rule} for ${agent}, by ${by}`))
-  )
+const runs = ({ runs }: Known, status?: Parameters<Known["runs"]>[0]) =>
+  list(runs(status), (run) => [candidate(run.id, aboutRun(run))])
 
-const tokens = (backend: Backend) =>
-  Effect.map(backend.accessTokens(most), (rows) => rows.map(({ id, name }) => candidate(id, `of ${name}`)))
+const aboutRun = (run: KnownRun): string =>
+  `${Words.definition(run)} ${run.status}${run.reason === undefined ? "" : ` (${run.reason})`}`
 
-const scopes = (backend: Backend, of: "agent" | "workspace") =>
-  Effect.map(backend.standing({}), (rules) => unique(rules.map((rule) => candidate(rule[of]))))
+const workflows = ({ workflows }: Known) => list(workflows, ({ kind, name }) => [candidate(name, kind)])
 
-const rowOf = (backend: Backend, run: string | undefined) =>
-  run === undefined ?
-    Effect.succeed(null) :
-    Effect.flatMap(backend.runIds(run, 2), ([id, other]) =>
-      id === undefined || other !== undefined ? Effect.succeed(null) : backend.run(id))
-
-const waits = (backend: Backend, run: string | undefined, wanted: (wait: Wait) => boolean) =>
-  Effect.map(
-    rowOf(backend, run),
-    (row) =>
-      (row?.waits == null ? [] : Option.getOrElse(decodeWaits(row.waits), () => [])).filter(wanted).map((
-        { detail, key }
-      ) => candidate(key, detail))
-  )
-
-const steps = (backend: Backend, run: string | undefined) =>
-  Effect.gen(function*() {
-    const row = yield* rowOf(backend, run)
-    if (row === null) return []
-    const entries = yield* backend.entries(row.id, 0, mostEntries)
-    return unique(entries.flatMap((text) => Option.toArray(decodeStep(text))).map(({ key }) => candidate(key)))
-  })
-
-const artifacts = (backend: Backend, run: string | undefined) =>
-  Effect.gen(function*() {
-    const row = yield* rowOf(backend, run)
-    if (row === null) return []
-    const entries = yield* backend.entries(row.id, 0, mostEntries)
-    return unique(
-      entries.flatMap((text) => Option.toArray(decodeKeeping(text))).flatMap(({ artifacts, key }) =>
-        artifacts.map(({ bytes, hash, mediaType, name }) =>
-          candidate(name ?? hash, `${mediaType}, ${bytes} bytes, of step ${key}`)
-        )
-      )
+const questions = ({ questions }: Known) =>
+  Effect.map(questions(), (open) => {
+    const byRun = Map.groupBy(open, ({ runId }) => runId)
+    return open.map(({ key, prompt, runId }) =>
+      candidate((byRun.get(runId)?.length ?? 0) > 1 ? `${runId}/${key}` : runId, prompt)
     )
   })
 
-const events = (backend: Backend) =>
+const approvers = ({ questions }: Known) =>
+  list(questions(), ({ approvers }) => approvers.map((name) => candidate(name)))
+
+/** What the questions of the run that stands first in the line let choose. */
+const asked = (
+  { questions }: Known,
+  { operands: [runOrApproval] }: Place,
+  offer: (question: KnownQuestion) => ReadonlyArray<string>
+) => list(questions(runOrApproval?.split("/")[0]), (question) => offer(question).map((text) => candidate(text)))
+
+const waits = (place: Place, { waits }: Known, wanted: (wait: Wait) => boolean) =>
+  ofRun(
+    place,
+    (run) => Effect.map(waits(run), (all) => all.filter(wanted)),
+    ({ detail, key }) => candidate(key, detail)
+  )
+
+const events = ({ awaited, triggers }: Known) =>
   Effect.map(
-    Effect.all([backend.definitions, backend.runs({ status: ["suspended"], reason: ["signal"], limit: most })]),
-    ([definitions, rows]) =>
+    Effect.all([triggers, awaited]),
+    ([triggers, awaited]) =>
       unique([
-        ...definitions.flatMap(({ document }) => Option.toArray(decodeContract(document))).flatMap(({ id, triggers }) =>
-          triggers.flatMap((trigger) => trigger.type === "event" ? [candidate(trigger.event, `starts ${id}`)] : [])
-        ),
-        ...rows.flatMap(({ waits }) => Option.getOrElse(decodeWaits(waits), () => [])).flatMap(({ key }) =>
-          key.startsWith("event:") ? [candidate(key.slice("event:".length), "a run waits for it")] : []
-        )
+        ...triggers.map(({ contract, event }) => candidate(event, `starts ${contract}`)),
+        ...awaited.map((event) => candidate(event, "a run waits for it"))
       ])
   )
-
-const mostEntries = 10_000
-
-const decodeTexts = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Schema.String)))
-const decodeChoices = Schema.decodeUnknownOption(
-  Schema.fromJsonString(Schema.Struct({ choices: Schema.Array(Schema.String) }))
-)
-const decodeOffer = Schema.decodeUnknownOption(
-  Schema.fromJsonString(Schema.Struct({ standing: Schema.Struct({ rules: Schema.Array(Schema.String) }) }))
-)
-const decodeWaits = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Wait)))
-const decodeStep = Schema.decodeUnknownOption(
-  Schema.fromJsonString(Schema.Struct({ _tag: Schema.tag("StepRequested"), key: Schema.String }))
-)
-const decodeKeeping = Schema.decodeUnknownOption(
-  Schema.fromJsonString(Schema.Struct({ key: Schema.String, artifacts: Schema.Array(Artifact) }))
-)
-const decodeContract = Schema.decodeUnknownOption(Schema.fromJsonString(Contract.Head))
 
 // ----------------------------------------------------------------------------
 // internal

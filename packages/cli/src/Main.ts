@@ -131,6 +131,12 @@ const typedOf = (args: ReadonlyArray<string>): Typed => {
 
 const tree = (): CommandLine.Command => Completions.fromCommand(commandFermata)
 
+const commands = () => ({
+  root: tree(),
+  everywhere: everywhere(),
+  sideOf: (path: ReadonlyArray<string>) => sideOf(commandFermata, path)
+})
+
 /** Prints what may stand at the end of a line, for the scripts of `--completions`. */
 const complete = ([shell, ...given]: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.gen(function*() {
@@ -139,7 +145,7 @@ const complete = ([shell, ...given]: ReadonlyArray<string>): Effect.Effect<void>
     const current = words.at(-1) ?? ""
     // Bash takes what follows these for a word of its own.
     const committed = shell === "bash" ? Math.max(current.lastIndexOf("="), current.lastIndexOf(":")) + 1 : 0
-    for (const { text, value } of yield* candidates(tree(), everywhere(), words)) {
+    for (const { text, value } of yield* candidates(commands(), words)) {
       // What cannot be shown cannot be typed either.
       if (shown(value) !== value) continue
       yield* write(`${value.slice(committed)}${text === undefined || shell === "bash" ? "" : `\t${shown(text)}`}\n`)
