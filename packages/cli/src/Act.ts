@@ -132,9 +132,9 @@ const acknowledged = (receipt: Receipt, { json }: Globals): Effect.Effect<void> 
 /** Once a run is over that was asked about, its parent is followed too: it may have waited for it. How that stands is told to people alone. */
 const followAbove = (operator: Operator, globals: Globals, runId: string): Effect.Effect<void, CommandFailed> =>
   Effect.gen(function*() {
-    const { parent, status } = yield* operator.refine(operator.runs.find(runId))
+    const { parent, status } = yield* operator.look(operator.runs.find(runId))
     if (parent === undefined || !isFinal(status)) return
-    const above = yield* operator.refine(operator.runs.find(parent))
+    const above = yield* operator.look(operator.runs.find(parent))
     if (isFinal(above.status)) return
     yield* note(`its parent is run ${parent}`)
     const { follow } = yield* Effect.promise(() => import("./Follow.ts"))

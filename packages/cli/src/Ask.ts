@@ -23,8 +23,8 @@ export const followAndAsk = (
 ): Effect.Effect<Followed, CommandFailed> =>
   Effect.gen(function*() {
     let followed = yield* follow(operator, runId, options)
-    while (isInteractive() && followed.view.reason === "approval") {
-      const open = yield* operator.refine(operator.runs.approvals({ run: runId, approver: globals.roles }))
+    while (isInteractive() && followed.view.reason === "approval" && operator.there?.mayAnswer !== false) {
+      const open = yield* operator.look(operator.runs.approvals({ run: runId, approver: globals.roles }))
       const question = open.find(({ requester, status, wanted }) =>
         status === "open" && requester !== globals.as && wanted.some((name) => globals.roles.includes(name))
       )

@@ -53,7 +53,7 @@ export interface Followed {
 /** Follows the run and shows it on stderr. */
 export const follow = (operator: Operator, runId: string, options: Options): Effect.Effect<Followed, CommandFailed> =>
   Effect.scoped(Effect.gen(function*() {
-    const run = yield* operator.refine(operator.runs.find(runId))
+    const run = yield* operator.look(operator.runs.find(runId))
     const watch = new Watch(
       options.told ?? options.from,
       (text) => noteNow(options.prefix === undefined ? text : `${options.prefix} ${text}`)
@@ -109,8 +109,8 @@ export const follow = (operator: Operator, runId: string, options: Options): Eff
       steps: outcomes.steps(operator.here?.epochsOf(runId) ?? new Set(), options.from),
       usage: outcomes.usage,
       now: operator.now(),
-      samples: yield* Samples.of(operator, last.view),
-      below: yield* Below.of(operator, last.view),
+      samples: yield* operator.look(Samples.of(operator, last.view)),
+      below: yield* operator.look(Below.of(operator, last.view)),
       ...(unserved === undefined ? {} : { unserved })
     }
   })).pipe(

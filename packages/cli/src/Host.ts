@@ -254,6 +254,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       served: () => [...served.keys()],
       lack: (workflow) => lacks.get(workflow),
       refine,
+      look: refine,
       epochsOf: (runId) => epochs.get(runId) ?? new Set()
     }
     return host

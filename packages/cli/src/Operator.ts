@@ -56,6 +56,8 @@ export interface Operator {
   /** Gives an effect of the library the services of this operator. */
   readonly use: <A, E>(effect: Effect.Effect<A, E, Runs>) => Effect.Effect<A, CommandFailed>
   readonly refine: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, CommandFailed, R>
+  /** `refine`, for what only looks, once something is done: a server that is away then is asked again until it answers, for two minutes. */
+  readonly look: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, CommandFailed, R>
 }
 
 /** How a process works on the runs of a database. */
@@ -78,6 +80,8 @@ export interface Here {
 /** A server, as people know it. */
 export interface Server {
   readonly url: string
+  /** Whether whoever acts there may answer questions, if they are among those who are asked. */
+  readonly mayAnswer: boolean
   /** The agents that it has; those of this machine are in a configuration. */
   readonly agents: Effect.Effect<ReadonlyArray<AgentHead>, CommandFailed>
 }

@@ -11,6 +11,7 @@ import { note } from "../Output.ts"
 import { refine as refineHere } from "../Refine.ts"
 import type { ServerPlace } from "../ServerPlace.ts"
 import * as Calls from "./Calls.ts"
+import * as Patience from "./Patience.ts"
 import * as RemoteRuns from "./RemoteRuns.ts"
 import * as RemoteStreams from "./RemoteStreams.ts"
 
@@ -143,6 +144,7 @@ export const open = (
       here: undefined,
       there: {
         url: place.url,
+        mayAnswer: me.scopes.includes("approve"),
         agents: refine(
           Calls.pages((query) =>
             Effect.map(ask(client.agents.list({ query })), ({ agents, next }) => ({ items: agents, next }))
@@ -156,7 +158,8 @@ export const open = (
           Effect.promise(() => import("@fermata/engine/Runs")),
           ({ Runs }) => Effect.provideService(effect, Runs, runs)
         )),
-      refine
+      refine,
+      look: (effect) => Patience.look(place, refine(effect))
     }
     return { operator, globals: { ...globals, as: me.name, roles: me.roles, asFrom: "default", usually: me.name } }
   })

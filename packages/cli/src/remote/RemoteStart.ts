@@ -47,7 +47,7 @@ export const start = (
     // Who only starts need not be one who may look.
     const found = request.detach
       ? yield* Effect.orElseSucceed(operator.refine(operator.runs.find(started.runId)), () => undefined)
-      : yield* operator.refine(operator.runs.find(started.runId))
+      : yield* operator.look(operator.runs.find(started.runId))
     const definition = found === undefined
       ? `${workflow}${file === undefined ? "" : `@${file.version}`}`
       : Words.definition(found)

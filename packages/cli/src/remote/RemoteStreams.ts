@@ -13,13 +13,12 @@ import { EntryCorrupt } from "@fermata/core/Upcast"
 import type { Wait } from "@fermata/core/Wait"
 import type { Chunk } from "@fermata/engine/Chunks"
 import type { Followed } from "@fermata/engine/Runs"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { failed } from "../CommandFailed.ts"
-import { err, noteNow } from "../Output.ts"
 import type { Calls } from "./Calls.ts"
+import * as Patience from "./Patience.ts"
 import * as ServerFailure from "./ServerFailure.ts"
 
 /** How a run is followed, as `Runs.follow` has it. */
@@ -108,11 +107,6 @@ export const said = (
 /** An entry may be as large as its journal takes it. */
 const sseOptions = { maxEventSize: 256 * 1024 * 1024 }
 
-/** So long (ms) a server may be away before it is given up. */
-const patienceMs = 120_000
-const firstPauseMs = 100
-const mostPauseMs = 2_000
-
 type RunEvent =
   | { readonly event: "message"; readonly data: unknown }
   | {
@@ -146,39 +140,22 @@ const lasting = <Event, A, E>(
   take: (events: ReadonlyArray<Event>, finish: () => void) => Effect.Effect<ReadonlyArray<A>, E>
 ): Stream.Stream<A, E> => {
   let isOver = false
-  let lostAt: number | undefined
-  let pauseMs = firstPauseMs
-  let isTold = false
   const finish = () => {
     isOver = true
   }
+  const { heard, pause } = Patience.make(place)
   const lost = (error: unknown): Effect.Effect<void> =>
     Effect.gen(function*() {
-      const now = yield* Clock.currentTimeMillis
-      lostAt ??= now
       if (ServerFailure.isBetween(error) && !ServerFailure.isLost(error)) {
         return yield* Effect.flatMap(ServerFailure.of(place, error), Effect.die)
       }
       // As where another database stands behind the server now.
       if (error instanceof RunNotFound || error instanceof StorageFailed) return yield* Effect.die(error)
-      if (now - lostAt > patienceMs) {
-        return yield* ServerFailure.isBetween(error)
-          ? Effect.flatMap(ServerFailure.of(place, error), Effect.die)
-          : Effect.die(failed("ServerUnreachable", `The server at ${place.url} broke off again and again`))
-      }
-      if (!isTold && pauseMs > firstPauseMs) {
-        isTold = true
-        noteNow(err.dim(`  … the server at ${place.url} does not answer; trying again`))
-      }
-      yield* Effect.sleep(pauseMs)
-      pauseMs = Math.min(mostPauseMs, pauseMs * 2)
+      if (yield* pause) return
+      return yield* ServerFailure.isBetween(error)
+        ? Effect.flatMap(ServerFailure.of(place, error), Effect.die)
+        : Effect.die(failed(ServerFailure.unreachableCode, `The server at ${place.url} broke off again and again`))
     })
-  const heard = Effect.sync(() => {
-    if (isTold) noteNow(err.dim(`  … it answers again`))
-    isTold = false
-    lostAt = undefined
-    pauseMs = firstPauseMs
-  })
   const connection = Stream.unwrap(open).pipe(
     Stream.chunks,
     Stream.tap(() => heard),

@@ -30,6 +30,9 @@ export type Between =
   | TooManyRequests
   | ServerFailed
 
+/** What a failure is called where no answer came. */
+export const unreachableCode = "ServerUnreachable"
+
 const tags: ReadonlySet<string> = new Set<Between["_tag"]>([
   "HttpClientError",
   "SchemaError",
@@ -49,8 +52,7 @@ export const isBetween = (error: unknown): error is Between =>
 
 /** Whether the server could not be reached, or broke off: trying again may help. */
 export const isLost = (error: unknown): boolean =>
-  Predicate.isTagged(error, "HttpClientError") && Predicate.hasProperty(error, "reason") &&
-  Predicate.isTagged(error.reason, "TransportError")
+  Predicate.isTagged(error, "HttpClientError") && lostIn((error as HttpClientError).reason) !== undefined
 
 /** The failure of a command whose server answered so. Of a look nothing is lost; of an act it is said that nobody knows. */
 export const of = (place: ServerPlace, error: Between): Effect.Effect<CommandFailed> => {
@@ -82,9 +84,8 @@ export const of = (place: ServerPlace, error: Between): Effect.Effect<CommandFai
       ))
     case "HttpClientError": {
       const { reason } = error
-      if (reason._tag === "TransportError") {
-        return Effect.succeed(unreachable(place, reason.request.method, reason.cause))
-      }
+      const lost = lostIn(reason)
+      if (lost !== undefined) return Effect.succeed(unreachable(place, reason.request.method, lost.cause))
       if (!("response" in reason)) return Effect.succeed(failed("ServerFailed", error.message))
       const { request: { method, url }, response } = reason
       return Effect.map(Effect.orElseSucceed(response.json, () => undefined), (body) => {
@@ -139,7 +140,7 @@ const unreachable = ({ config, url }: ServerPlace, method: string, cause: unknow
   const code = codeOf(cause)
   const { hostname, protocol } = new URL(url)
   const fail = (message: string, ...details: ReadonlyArray<string>) =>
-    failed("ServerUnreachable", message, [
+    failed(unreachableCode, message, [
       ...details,
       ...config === undefined
         ? []
@@ -175,6 +176,12 @@ const unreachable = ({ config, url }: ServerPlace, method: string, cause: unknow
     ...protocol === "http:" ? ["if it has TLS, its URL begins with https://"] : []
   )
 }
+
+/** How an answer was lost: none came, or it broke off on the way, which the connection says by a code. Text that is no answer has none. */
+const lostIn = (reason: HttpClientError["reason"]): { readonly cause: unknown } | undefined =>
+  reason._tag === "TransportError" || (reason._tag === "DecodeError" && codeOf(reason.cause) !== "")
+    ? { cause: reason.cause }
+    : undefined
 
 const causes = (cause: unknown): ReadonlyArray<object> => {
   const found: Array<object> = []
