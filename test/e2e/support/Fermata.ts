@@ -112,6 +112,10 @@ export class Project {
       readonly stdin?: string
       /** A command that becomes the one that it is given. */
       readonly through?: ReadonlyArray<string>
+      /** Another program, which starts the command by itself. */
+      readonly program?: ReadonlyArray<string>
+      /** Leaves stdin open, for what is typed later. */
+      readonly keepStdin?: boolean
     } = {}
   ): Running => {
     const env: Record<string, string | undefined> = {
@@ -122,7 +126,7 @@ export class Project {
       FIXTURE_LOG: this.log,
       ...options.env
     }
-    const [program, ...before] = [...options.through ?? [], process.execPath, bin]
+    const [program, ...before] = options.program ?? [...options.through ?? [], process.execPath, bin]
     const child = spawn(program!, [...before, ...args], {
       cwd: options.cwd ?? fixtures,
       env,
@@ -145,7 +149,7 @@ export class Project {
     })
     // A command that ends without reading its stdin closes it.
     child.stdin.on("error", () => {})
-    child.stdin.end(options.stdin ?? "")
+    if (options.keepStdin !== true) child.stdin.end(options.stdin ?? "")
     const ended = new Promise<Outcome>((resolve, reject) => {
       child.on("error", reject)
       child.on("close", (code) => {
