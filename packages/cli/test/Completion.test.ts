@@ -90,7 +90,9 @@ describe("completion", () => {
       const at = async (env: Readonly<Record<string, string | undefined>>, lines: ReadonlyArray<string>) => {
         const all: Array<readonly [line: string, stdout: string]> = []
         for (const line of lines) {
-          const { code, stderr, stdout } = await project.type(["--complete", "bash", line], { env })
+          const { code, stderr, stdout } = await project.type(["--complete", "zsh", ...line.split(" ").slice(1)], {
+            env
+          })
           assert.deepStrictEqual([code, stderr], [0, ""], line)
           all.push([line, stdout])
         }
@@ -114,7 +116,7 @@ describe("completion", () => {
       const folder = join(project.folder, "configured")
       mkdirSync(folder)
       writeFileSync(join(folder, "fermata.config.mjs"), `export default { server: { url: "${url}" } }`)
-      const configured = await project.type(["--complete", "bash", "fermata runs show "], {
+      const configured = await project.type(["--complete", "zsh", "runs", "show", ""], {
         cwd: folder,
         env: { ...there, FERMATA_SERVER: undefined }
       })
