@@ -33,6 +33,10 @@ describe("command lines at a server that does not answer as it should", () => {
     const nowhere = `http://127.0.0.1:${await freePort()}`
     await says(nowhere, `No server answers at ${nowhere}: nothing listens there`, "start the server on its machine")
     await says("http://nobody.invalid:4314", "there is no host nobody.invalid")
+    await says(
+      "http://127.0.0.1:1",
+      "No server is asked at http://127.0.0.1:1: its port is one of those that no client"
+    )
     const page = await listening((_, response) => void response.end("<html>Welcome</html>"))
     await says(page, `What answers at ${page} is no server of Fermata`)
     const old = await listening(problem)

@@ -169,6 +169,9 @@ const unreachable = ({ config, url }: ServerPlace, method: string, cause: unknow
     )
   }
   if (/TIMEDOUT|TIMEOUT|UNREACH/.test(code)) return fail(`No server answers at ${url}: ${textOf(cause)}`)
+  if (textOf(cause) === "bad port") {
+    return fail(`No server is asked at ${url}: its port is one of those that no client of HTTP connects to`)
+  }
   const told = `The server at ${url} broke off: ${textOf(cause)}`
   const isLook = method === "GET" || method === "HEAD"
   return fail(
