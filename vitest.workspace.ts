@@ -53,6 +53,7 @@ export default defineConfig({
         exclude: [...configDefaults.exclude, ...gated, "scratchpad/**"],
         testTimeout: 600_000,
         hookTimeout: 600_000,
+        globalSetup: ["test/e2e/support/setUp.ts"],
         isolate: true,
         // They wait for their processes more than they work, and take their turn after all others.
         maxWorkers: Math.max(3, availableParallelism() - 1),

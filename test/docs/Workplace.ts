@@ -1,10 +1,11 @@
 /** Where the fences run: folders inside the repository, so that its packages resolve, that leave nothing behind. */
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { delimiter, dirname, join } from "node:path"
+import { bin } from "../e2e/support/Bin.ts"
 import { type Fence, root } from "./Fences.ts"
 
 const commands = {
-  fermata: `exec "${process.execPath}" "${join(root, "packages/cli/src/bin.ts")}" "$@"`,
+  fermata: `exec "${process.execPath}" "${bin}" "$@"`,
   npx:
     `if [ "$1" = fermata ]; then shift; exec fermata "$@"; fi\necho "npx $1: not a command of this project" >&2\nexit 127`
 }

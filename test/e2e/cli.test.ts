@@ -415,7 +415,7 @@ describe("fermata runs", () => {
         encoding: "utf8",
         env: { ...process.env, FERMATA_DB: project.db }
       })
-    const fermata = `${process.execPath} ${join(fixtures, "../../../packages/cli/src/bin.ts")}`
+    const fermata = `${process.execPath} ${bin}`
     const { status, stderr } = run(
       `${fermata} run Echo --input '{"text":"x"}' --json 2>/dev/null | true; ${fermata} runs ls --json | head -c 1 >/dev/null`
     )

@@ -7,9 +7,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { onTestFinished } from "vitest"
+import { bin } from "./Bin.ts"
 
-/** The program of the command. */
-export const bin = fileURLToPath(new URL("../../../packages/cli/src/bin.ts", import.meta.url))
+export { bin }
 
 /** The folder with the configuration and the contracts of the tests. */
 export const fixtures = fileURLToPath(new URL("../fixtures", import.meta.url))
