@@ -216,6 +216,7 @@ const known = (place: Place, ask: (known: Known) => Effect.Effect<ReadonlyArray<
     const { options, path, side } = place
     const option = (name: string): string | undefined => options.get(name)
     const lease = option("lease")
+    const tenant = option("tenant") ?? (process.env["FERMATA_TENANT"] || undefined)
     const server = yield* ServerPlace.read({
       typed: { path, side },
       options: {
@@ -231,12 +232,12 @@ const known = (place: Place, ask: (known: Known) => Effect.Effect<ReadonlyArray<
     })
     if (server !== undefined) {
       const { open } = yield* Effect.promise(() => import("./remote/KnownThere.ts"))
-      return yield* Effect.flatMap(open(server), ask).pipe(
+      return yield* Effect.flatMap(open(server, tenant), ask).pipe(
         Effect.timeoutOrElse({ duration: patienceMs, orElse: () => Effect.succeed([]) })
       )
     }
     const { open } = yield* Effect.promise(() => import("./KnownHere.ts"))
-    const found = yield* open(option("db") ?? (process.env["FERMATA_DB"] || defaultDb))
+    const found = yield* open(option("db") ?? (process.env["FERMATA_DB"] || defaultDb), tenant)
     return found === undefined ? [] : yield* ask(found)
   })).pipe(Effect.catchCause(() => Effect.succeed([])))
 

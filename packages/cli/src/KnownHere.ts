@@ -3,6 +3,7 @@ import * as Contract from "@fermata/contracts/Contract"
 import { Artifact } from "@fermata/core/Artifact"
 import type { RunSummary } from "@fermata/core/RunSummary"
 import { StandingOffer } from "@fermata/core/StandingRule"
+import * as Tenant from "@fermata/core/Tenant"
 import { readWaits } from "@fermata/core/Wait"
 import type { ApprovalRow } from "@fermata/engine/Backend"
 import { Store } from "@fermata/engine/Store"
@@ -15,14 +16,14 @@ import * as Schema from "effect/Schema"
 import { existsSync } from "node:fs"
 import { eventsIn, type Known, type KnownQuestion, type KnownRun, most } from "./Known.ts"
 
-/** The database in this file; nothing where there is none. */
-export const open = Effect.fnUntraced(function*(db: string) {
+/** The database in this file, in a tenant where one is given; nothing where there is none. */
+export const open = Effect.fnUntraced(function*(db: string, tenant: string | undefined) {
   if (!existsSync(db)) return undefined
   const { backend } = Context.get(yield* Layer.build(NodeHost.layerStore({ db, readOnly: "untouched" })), Store)
 
   const rowOf = (run: string) =>
     Effect.flatMap(
-      backend.runIds(run, 2),
+      backend.runIds(Tenant.qualify(tenant, run), 2),
       ([id, other]) => id === undefined || other !== undefined ? Effect.succeed(null) : backend.run(id)
     )
   const entriesOf = (run: string) =>
@@ -34,7 +35,7 @@ export const open = Effect.fnUntraced(function*(db: string) {
   const known: Known = {
     runs: (status) =>
       Effect.map(
-        backend.runs({ status, limit: most }),
+        backend.runs({ status, tenant, limit: most }),
         (rows) =>
           rows.map(({ id, reason, status, version, workflow }): KnownRun => ({
             id,
@@ -45,9 +46,18 @@ export const open = Effect.fnUntraced(function*(db: string) {
           }))
       ),
     workflows: backend.definitions,
-    questions: (run) => Effect.map(backend.approvals(run ?? null, most), (rows) => rows.map(question)),
-    rules: backend.standing({}),
-    tokens: backend.accessTokens(most),
+    questions: (run) =>
+      Effect.map(
+        backend.approvals(run === undefined ? null : Tenant.qualify(tenant, run), most, tenant),
+        (rows) => rows.map(question)
+      ),
+    rules: Effect.map(backend.standing({}), (rules) =>
+      tenant === undefined
+        ? rules
+        : rules.flatMap((rule) =>
+          Tenant.of(rule.runId) === tenant ? [{ ...rule, agent: Tenant.local(rule.agent) }] : []
+        )),
+    tokens: backend.accessTokens(most, undefined, tenant),
     waits: (run) => Effect.map(rowOf(run), (row) => Option.getOrElse(readWaits(row?.waits ?? null), () => [])),
     steps: (run) =>
       Effect.map(
@@ -70,7 +80,7 @@ export const open = Effect.fnUntraced(function*(db: string) {
         )
     ),
     awaited: Effect.map(
-      backend.runs({ status: ["suspended"], reason: ["signal"], limit: most }),
+      backend.runs({ status: ["suspended"], reason: ["signal"], tenant, limit: most }),
       (rows) => rows.flatMap(({ waits }) => eventsIn(Option.getOrElse(readWaits(waits), () => [])))
     )
   }

@@ -68,6 +68,15 @@ describe("completion", () => {
       await project.fermata("run", "wait.json", "--event", "{\"id\":\"p-1\"}", "--event-name", "parcel.sent", "--json")
       const token = await project.fermata("token", "create", "ada", "--scope", "read", "--scope", "admin")
       const narrow = await project.fermata("token", "create", "ci", "--scope", "operate")
+      const ofTenant = await project.fermata(
+        "run",
+        "approval.json",
+        "--input",
+        "{\"cents\":5}",
+        "--tenant",
+        "acme",
+        "--json"
+      )
       const { stop, url } = await served({ db: project.db, config: remote, as: "ada", work: false })
       const agent = (await project.fermata("approvals", "ls", "--json")).lines.find(({ workflow }) =>
         workflow === "typist"
@@ -85,6 +94,12 @@ describe("completion", () => {
         "fermata emit ",
         "fermata token rm ",
         "fermata runs ls --workflow S",
+        "fermata --tenant acme runs show ",
+        "fermata --tenant acme approve ",
+        `fermata --tenant acme approve ${ofTenant.json.runId} --choice `,
+        "fermata --tenant nobody runs show ",
+        "fermata --tenant acme policy rm ",
+        "fermata --tenant acme token rm ",
         "fermata runs nothing "
       ]
       const at = async (env: Readonly<Record<string, string | undefined>>, lines: ReadonlyArray<string>) => {
@@ -103,8 +118,15 @@ describe("completion", () => {
       const here = await at({}, lines)
       assert.deepStrictEqual(await at(there, lines), here)
       assert.deepStrictEqual(here.filter(([, offered]) => offered === "").map(([line]) => line), [
+        "fermata --tenant nobody runs show ",
+        "fermata --tenant acme policy rm ",
+        "fermata --tenant acme token rm ",
         "fermata runs nothing "
       ])
+      for (const line of ["fermata --tenant acme runs show ", "fermata --tenant acme approve "]) {
+        const [offered, ...others] = here.find(([typed]) => typed === line)![1].trimEnd().split("\n")
+        assert.deepStrictEqual([offered!.split("\t")[0], others], [ofTenant.json.runId, []])
+      }
 
       const [show] = here
       const named = (...options: ReadonlyArray<string>) =>

@@ -6,9 +6,9 @@ import type { ServerPlace } from "../ServerPlace.ts"
 import * as Calls from "./Calls.ts"
 import * as RemoteRuns from "./RemoteRuns.ts"
 
-/** The server at this place. It is asked only for what is offered. */
-export const open = Effect.fnUntraced(function*(place: ServerPlace) {
-  const calls = yield* Calls.make(place)
+/** The server at this place, in a tenant where one is given. It is asked only for what is offered. */
+export const open = Effect.fnUntraced(function*(place: ServerPlace, tenant: string | undefined) {
+  const calls = yield* Calls.make(place, tenant)
   const { ask, client } = calls
   const runs = RemoteRuns.make(calls)
   const known: Known = {
