@@ -8,6 +8,7 @@ import * as Approval from "../src/Approval.ts"
 import { AuditLog } from "../src/AuditLog.ts"
 import { Bulk } from "../src/Bulk.ts"
 import * as CurrentTenant from "../src/CurrentTenant.ts"
+import { sha256Hex } from "../src/Digest.ts"
 import { Events } from "../src/Events.ts"
 import { Runs } from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
@@ -211,6 +212,19 @@ describe("runs of tenants", () => {
       assert.deepInclude((yield* runs.steps(second)).find(({ key }) => key === "rules"), { status: "completed" })
       assert.strictEqual((yield* runs.show(second)).steps.find(({ key }) => key === "rules")?.output, 1)
       assert.isTrue(Option.isSome(yield* acme(engine.poll(Shop, a.slice("acme~".length)))))
+    })
+  )
+
+  test(
+    "N-17: a large value is given by its hash to whoever runs the store, and to no tenant",
+    Effect.gen(function*() {
+      const runs = yield* Runs
+      const id = "x".repeat(70_000)
+      const a = yield* acme(start("order", id))
+      const hash = yield* sha256Hex(JSON.stringify({ id }))
+      assert.isTrue(Option.isSome(yield* runs.blob(hash)))
+      assert.isTrue(Option.isNone(yield* acme(runs.blob(hash))))
+      assert.deepStrictEqual((yield* acme(runs.show(a))).payload, { id })
     })
   )
 

@@ -332,6 +332,32 @@ describe("tenants over HTTP", () => {
       assert.strictEqual((yield* opened("dan", "acme")).status, 200)
     }).pipe(Effect.provide(app)))
 
+  it.effect("N-17: the stream of all runs tells a caller of a tenant of the commits of its own alone, whoever else hears them", () =>
+    Effect.gen(function*() {
+      const { fetch } = yield* Served
+      const runs = yield* Runs
+      const listen = Effect.fnUntraced(function*(headers: Record<string, string>) {
+        const response = yield* Effect.promise(() =>
+          fetch(new Request("http://localhost/api/stream?after=now", { headers }))
+        )
+        const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+        yield* Effect.addFinalizer(() => Effect.promise(() => reader.cancel()))
+        yield* Effect.promise(() => reader.read())
+        return Effect.fnUntraced(function*(until: string) {
+          let told = ""
+          while (!told.includes(until)) told += (yield* Effect.promise(() => reader.read())).value ?? ""
+          return told
+        })
+      })
+      const all = yield* listen((yield* caller("root")).headers)
+      const own = yield* listen((yield* caller("eve", "beta")).headers)
+      const { runId: a } = yield* acme(runs.start("order", { id: "plain" }))
+      // What is told of a commit is made once for all who hear it.
+      yield* all(a)
+      const { runId: b } = yield* CurrentTenant.within("beta")(runs.start("order", { id: "plain" }))
+      assert.notInclude(yield* own(b), "acme~")
+    }).pipe(Effect.scoped, Effect.provide(app)))
+
   it.effect("the keys of requests are of a caller in its tenant: two of one name are two", () =>
     Effect.gen(function*() {
       const { ask } = yield* Served
