@@ -29,6 +29,7 @@ import {
   stopRow,
   subscription
 } from "./Fixtures.ts"
+import { keys, messages, observe, owners, runs, times } from "./Seen.ts"
 
 /** The law that every store does what memory does. */
 export const lawTests = (make: MakeStore): void => {
@@ -99,12 +100,6 @@ const resolve = (model: Backend, backend: Backend, intent: Op): Effect.Effect<Op
   }))
 }
 
-const runs = ["r0", "r1", "r2", "r3"]
-const owners = ["a", "b"]
-const keys = ["k0", "k1"]
-const messages = ["m0", "m1", "m2"]
-const times = [0, 1_000, 2_000, 3_000]
-
 const run = fc.constantFrom(...runs)
 const owner = fc.constantFrom(...owners)
 const key = fc.constantFrom(...keys)
@@ -128,9 +123,26 @@ const starts: fc.Arbitrary<Op> = fc.record({
   since: fc.option(message),
   listener: fc.option(run),
   from: fc.option(message),
+  isLimited: fc.boolean(),
   about: fc.constantFrom({}, {}, { title: "t" }, { labels: { l: "1" } }, { title: "u", labels: { l: "1", m: "2" } })
 }).map((
-  { about, asked, blobs, definition, dueAt, from, id, listener, owner, parent, rows, since, subscribed, version }
+  {
+    about,
+    asked,
+    blobs,
+    definition,
+    dueAt,
+    from,
+    id,
+    isLimited,
+    listener,
+    owner,
+    parent,
+    rows,
+    since,
+    subscribed,
+    version
+  }
 ) =>
   start(
     id,
@@ -150,7 +162,8 @@ const starts: fc.Arbitrary<Op> = fc.record({
       listener,
       subscriptions: subscribed.map((key) => subscription(id, `event-${key}`, asked)),
       ...(since === null ? {} : { since }),
-      ...(from === null ? {} : { message: from })
+      ...(from === null ? {} : { message: from }),
+      ...(isLimited ? { isLimited } : {})
     }
   )
 )
@@ -403,12 +416,19 @@ const intent = fc.oneof(
         day: fc.constantFrom(0, 20_000),
         micros: fc.constantFrom(0, 3, Number.MAX_SAFE_INTEGER),
         tokens: fc.nat(2),
-        workflow: fc.constantFrom("purchase", "else"),
+        workflow: fc.constantFrom("purchase", "else", "acme~purchase"),
         note: fc.option(key),
         reasons: fc.subarray(["timer", "signal"])
       }),
       ({ day, message, micros, note, reasons, tokens, workflow }) =>
         raise(message, day, micros, tokens, { note, workflow }, reasons)
+    )
+  },
+  {
+    weight: 1,
+    arbitrary: asOp(
+      fc.record({ openRuns: fc.option(fc.nat(2)), streams: fc.constant(null), by: key, at: time }),
+      (row) => ({ op: "quota", tenant: "acme", row: { tenant: "acme", ...row } })
     )
   },
   {
@@ -430,11 +450,23 @@ const acts = fc.record({
   act(target, {
     at,
     who,
+    ...(target.startsWith("acme~") ? { tenant: "acme" } : {}),
     ...(request === undefined ? {} : { request: asked(request.caller, request.key, request.hash) })
   })
 )
 
-const mayBeActs = new Set(["start", "inbox", "answer", "revoke", "issue", "withdraw", "publish", "define", "raise"])
+const mayBeActs = new Set([
+  "start",
+  "inbox",
+  "answer",
+  "revoke",
+  "issue",
+  "withdraw",
+  "publish",
+  "define",
+  "raise",
+  "quota"
+])
 
 const perhapsActed: fc.Arbitrary<Op> = fc.tuple(intent, fc.option(acts, { freq: 2 })).map(([op, by]) =>
   by === null || !mayBeActs.has(op.op) ? op : Object.assign({}, op, { act: by }) as Op
@@ -445,55 +477,3 @@ const transaction: fc.Arbitrary<Transaction> = fc.record({
   fails: fc.integer({ min: 0, max: 5 }).map((roll) => roll === 0),
   intents: fc.array(perhapsActed, { minLength: 1, maxLength: 6 })
 })
-
-/** Everything that a reader can see. */
-const observe = (backend: Backend) =>
-  Effect.all({
-    runs: backend.runs({ limit: 100 }),
-    changes: Effect.map(backend.changes(null, 1_000), ({ rows }) => rows.map(({ position: _, ...change }) => change)),
-    suspended: backend.runs({ limit: 2, status: ["suspended", "queued"] }),
-    labelled: backend.runs({ limit: 2, labels: { l: "1" }, status: ["queued", "completed"] }),
-    begun: backend.runs({ limit: 3, since: 1_000, until: 1_000, prefix: "r", reason: ["timer", "signal"] }),
-    ofWorkflow: backend.runs({ limit: 3, workflow: "purchase", until: 1_000 }),
-    trees: Effect.forEach(runs, (root) => backend.runs({ limit: 100, root })),
-    entries: Effect.forEach(runs, (run) => backend.entries(run, 0, 100)),
-    inbox: Effect.forEach(runs, backend.inbox),
-    inboxOf: Effect.forEach(owners, (owner) => backend.inboxOf(owner, 100)),
-    outbox: backend.outbox(100, true),
-    approval: Effect.forEach(runs, (run) => backend.approval(run, "k0")),
-    approvals: backend.approvals(null, 100),
-    approvalsOf: Effect.forEach(runs, (run) => backend.approvals(run, 100)),
-    events: backend.events({ limit: 100 }),
-    eventsBefore: backend.events({ limit: 1, before: positionOf(3), name: "event-k0" }),
-    oldestEvent: backend.oldestEvent,
-    eventWaits: Effect.forEach(keys, (key) => backend.eventWaits(`event-${key}`)),
-    awaited: Effect.forEach(runs, (run) =>
-      Effect.forEach([null, { path: pathOf(["id"]), value: "1" }, { path: pathOf([]), value: "2" }], (equality) =>
-        Effect.forEach([null, positionOf(1)], (after) =>
-          backend.awaited({ run, key: "k0", event: "event-k0", equality }, after, 2)))),
-    blobs: Effect.forEach(keys, backend.blob),
-    definitions: backend.definitions,
-    byHash: Effect.forEach(messages, backend.definitionByHash),
-    owners: backend.owners,
-    due: Effect.forEach([-1, ...times], (after) =>
-      backend.nextDue(after, null)),
-    dueOfRoots: backend.nextDue(-1, ["r0", "r1"]),
-    dueRuns: backend.due(-1, 2_000, 3),
-    stranded: backend.stranded(3),
-    strandedBefore: backend.stranded(10, "r1"),
-    findings: backend.findings(100),
-    census: backend.census,
-    standing: backend.standing({}),
-    standingOf: backend.standing({ agent: "r0", workspace: "" }),
-    accessToken: Effect.forEach(keys, backend.accessToken),
-    accessTokens: backend.accessTokens(100),
-    accessTokensBehind: backend.accessTokens(1, "k0"),
-    audit: backend.auditChain(0, 1_000),
-    auditOf: backend.audit({ limit: 3, run: "r0", who: "k0", since: 1_000 }),
-    requests: Effect.forEach(keys, (caller) =>
-      Effect.forEach(messages, (key) => backend.request(caller, key))),
-    spending: backend.spending({}),
-    dayRaises: backend.dayRaises({}),
-    dayRaisesOf: backend.dayRaises({ workflow: "purchase", since: 1, until: 20_000 }),
-    spendingOf: backend.spending({ workflow: "purchase", since: 0, until: 19_999 })
-  })
