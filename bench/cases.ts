@@ -14,6 +14,7 @@ import { type Figure, figure, time } from "./measure.ts"
 import { reader } from "./reader.ts"
 import { stalls } from "./stalls.ts"
 import { host, marks, raw, remove, Sequential, Wide } from "./subject.ts"
+import { telemetry } from "./telemetry.ts"
 
 export interface Settings {
   readonly folder: string
@@ -307,6 +308,7 @@ export const cases: Readonly<Record<string, Case>> = {
   chunks,
   agents,
   stalls,
+  telemetry,
   startUp,
   command
 }

@@ -31,7 +31,7 @@ export const traceId = (runId: string): string =>
 /** The span of this role that the entry at `seq` began: 16 hex digits. `index` tells several of one entry apart, up to 4,095. */
 export const spanId = (runId: string, role: SpanRole, seq = 0, index = 0): string => {
   const what = (BigInt(roles[role]) << 60n) | (BigInt(index & 0xfff) << 48n) | BigInt(seq)
-  const id = mixed((what ^ hash(runId, 3n)) & all)
+  const id = mixed((what ^ seedOf(runId)) & all)
   return hex(id === 0n ? all : id)
 }
 
@@ -73,6 +73,13 @@ const hash = (text: string, salt: bigint): bigint => {
     sum = ((sum ^ BigInt(text.charCodeAt(index))) * 0x100000001b3n) & all
   }
   return mixed(sum)
+}
+
+/** What all spans of a run share, of the run that was asked for last: one has many spans, most often one after the other. */
+let last: { readonly runId: string; readonly seed: bigint } | undefined
+const seedOf = (runId: string): bigint => {
+  if (last?.runId !== runId) last = { runId, seed: hash(runId, 3n) }
+  return last.seed
 }
 
 const hex = (value: bigint): string => value.toString(16).padStart(16, "0")

@@ -110,17 +110,17 @@ const start = Effect.fnUntraced(function*(
       : answer
   })
 
-  /** Sends what is behind the position, and moves on. Gives whether there was something, and whether there is more. */
+  /** Sends what is behind the position, and moves on. Gives up to where, and whether there is more. */
   const pass = Effect.fnUntraced(function*(position: string, tries: number) {
     const { next, reset, rows } = yield* backend.changes(position, pageSize)
-    if (rows.length === 0 && reset !== true) return "nothing" as const
+    if (rows.length === 0 && reset !== true) return { next, isMore: false }
     if (reset === true) reader.forget()
     const spans = yield* reader.spansOf(rows)
     if (spans.length > 0) yield* sending(spans, tries)
     const answer = yield* take({ from: position, to: next })
     // Somebody else has gone on meanwhile: what is known here may be of before.
     if (!answer.held || answer.position !== next) reader.forget()
-    return rows.length === pageSize ? "more" as const : "all" as const
+    return { next, isMore: rows.length === pageSize }
   })
 
   const sending = (spans: ReadonlyArray<RunSpan>, tries: number): Effect.Effect<void, SpansRefused> => {
@@ -151,29 +151,35 @@ const start = Effect.fnUntraced(function*(
   const first = yield* Effect.exit(held)
   if (Exit.isFailure(first)) yield* Effect.logWarning("traces of runs are not told yet", first.cause)
 
-  const listener = yield* Effect.exit(feed.listen({}))
-  const changed = Exit.isSuccess(listener) ? listener.value.changed : undefined
+  /** Waits until something is committed behind the position. It listens no longer than that, since for who listens each commit is read at once. */
+  const something = Effect.fnUntraced(function*(position: string) {
+    const { changed } = yield* feed.listen({})
+    // Closed before the look, so that what comes during the look is seen.
+    changed.closeUnsafe()
+    const { reset, rows } = yield* backend.changes(position, 1)
+    if (rows.length === 0 && reset !== true) yield* changed.await
+  }, Effect.scoped)
 
+  /** Behind this all is told. */
+  let told: string | undefined
   const round = Effect.gen(function*() {
-    if (changed !== undefined) yield* changed.await
+    if (told !== undefined) yield* something(told)
+    told = undefined
     yield* sleep(options.intervalMs ?? 1_000)
-    // Closed before the look, so that what comes during the look is seen by the next.
-    changed?.closeUnsafe()
     const answer = yield* held
     if (!answer.held) {
       // Another process tells them. Should it die, this one goes on.
       reader.forget()
-      changed?.openUnsafe()
       return yield* sleep(Math.max(1_000, answer.until - now()))
     }
-    const came = yield* pass(answer.position!, Infinity)
-    if (came === "more") changed?.openUnsafe()
+    const { isMore, next } = yield* pass(answer.position!, Infinity)
+    if (!isMore) told = next
   })
 
   const rest = Effect.gen(function*() {
     for (;;) {
       const answer = yield* take()
-      if (!answer.held || answer.position === null || (yield* pass(answer.position, 1)) !== "more") return
+      if (!answer.held || answer.position === null || !(yield* pass(answer.position, 1)).isMore) return
     }
   })
   yield* Effect.addFinalizer(() =>

@@ -3,6 +3,7 @@ import type { RunSpan } from "@fermata/core/RunSpan"
 import * as TraceIds from "@fermata/core/TraceIds"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Layer, Schema } from "effect"
+import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as RunTraces from "../src/RunTraces.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
@@ -86,5 +87,30 @@ describe("RunTraces", () => {
         ]
       )
       assert.lengthOf(named("step hang"), 2)
+    }))
+
+  it.effect("a run that goes on is looked at once in a while, and not at each of its commits; what is committed while nobody looks is told", () =>
+    Effect.gen(function*() {
+      const stored = MemoryBackend.make(MemoryBackend.makeStore())
+      let looks = 0
+      const world = yield* CrashHost.makeOn({
+        ...stored,
+        changes: (position, limit) => Effect.suspend(() => (looks++, stored.changes(position, limit)))
+      })
+      const log = new Log()
+      const { layer, named, spans } = collector({ intervalMs: 1_000 })
+      const programs = W.toLayer(Effect.fnUntraced(function*({ id }) {
+        for (let step = 0; step < 100; step++) yield* echo(log)(id)
+      }))
+      const host = yield* world.start(Layer.merge(layer, programs))
+      yield* world.adjustHost(1_000)
+      looks = 0
+      for (const id of ["1", "2", "3"]) {
+        const run = yield* begin(host, W, id)
+        yield* world.adjustHost(1_000)
+        assertWhole(run, spans.filter(({ traceId }) => traceId === TraceIds.traceId(run)))
+      }
+      assert.lengthOf(named("step echo"), 300)
+      assert.isBelow(looks, 20)
     }))
 })

@@ -55,24 +55,25 @@ const newest = `SELECT ${latestArrival} AS arrival, ${lastMark} AS mark`
 export const reads = (db: DatabaseSync) => {
   const after = prepare(db, changesAfter)
   const last = prepare(db, newest)
-  const store = prepare(db, "SELECT id FROM store")
+  const named = prepare(db, "SELECT id FROM store")
   /** Asked each time: another process may have said that the database was put back. */
-  const storeId = () => text(store.get()!, "id")
+  const storeId = () => text(named.get()!, "id")
   const now = () => placeOf(last.get()!)
 
   return {
     position: (): string => ChangeLog.positionOf(storeId(), now()),
     changes: (position: string | null, limit: number): ChangeLog.Changes => {
-      const from = position === null ? ChangeLog.origin : ChangeLog.placeOf(storeId(), position)
-      if (from === undefined) return anew(storeId(), now())
+      const store = storeId()
+      const from = position === null ? ChangeLog.origin : ChangeLog.placeOf(store, position)
+      if (from === undefined) return anew(store, now())
       const most = Math.min(Math.max(0, limit), Number.MAX_SAFE_INTEGER)
-      const rows = after.all(from.arrival, from.mark, most).map((row) => toChange(storeId(), row))
+      const rows = after.all(from.arrival, from.mark, most).map((row) => toChange(store, row))
       const next = rows.at(-1)?.position
       if (next !== undefined) return { rows, next }
       const place = now()
       return from.arrival > place.arrival || from.mark > place.mark
-        ? anew(storeId(), place)
-        : { rows, next: ChangeLog.positionOf(storeId(), from) }
+        ? anew(store, place)
+        : { rows, next: ChangeLog.positionOf(store, from) }
     }
   }
 }
