@@ -10,6 +10,7 @@ import { Bulk } from "../src/Bulk.ts"
 import * as CurrentTenant from "../src/CurrentTenant.ts"
 import { sha256Hex } from "../src/Digest.ts"
 import { Events } from "../src/Events.ts"
+import * as MemoryBackend from "../src/MemoryBackend.ts"
 import { Runs } from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as StandingRules from "../src/StandingRules.ts"
@@ -311,6 +312,29 @@ describe("quotas of tenants", () => {
       assert.strictEqual(yield* tagOf(tenants.limit("A b", {}, { by: "ops" })), "TenantRefused")
     })
   )
+
+  it.effect("N-64: of many starts at once, in several processes, there are so many as the quota has room for", () =>
+    Effect.gen(function*() {
+      const store = MemoryBackend.makeStore()
+      const process = Layer.build(
+        Layer.mergeAll(Runs.layer, Tenants.layer).pipe(
+          Layer.provideMerge(Order.toLayer(() => Signal.receive(Go))),
+          Layer.provideMerge(TestHost.layerOf(MemoryBackend.make(store)))
+        )
+      )
+      const processes = [yield* process, yield* process]
+      yield* Effect.provide(
+        Effect.flatMap(Tenants, (tenants) => tenants.limit("acme", { openRuns: 3 }, { by: "ops" })),
+        processes[0]!
+      )
+      const exits = yield* Effect.forEach(
+        Array.from({ length: 16 }, (_, index) => index),
+        (index) => Effect.exit(Effect.provide(acme(start("order", `${index}`)), processes[index % 2]!)),
+        { concurrency: "unbounded" }
+      )
+      assert.lengthOf(exits.filter(Exit.isSuccess), 3)
+      assert.lengthOf(yield* Effect.provide(acme(listed), processes[1]!), 3)
+    }).pipe(Effect.scoped))
 
   test(
     "children are counted and never refused: a run that has begun comes to its end",
