@@ -1,6 +1,8 @@
 /**
  * Times and numbers for people.
  */
+import * as Tenant from "@fermata/core/Tenant"
+
 export { duration, fromNow, iso, time } from "@fermata/core/TimeText"
 
 /** A number with its noun: `1 run`, `2 runs`. */
@@ -25,10 +27,11 @@ export const bytes = (size: number): string =>
     ? `${(size / 1024 ** 2).toFixed(1)} MiB`
     : `${(size / 1024 ** 3).toFixed(2)} GiB`
 
-/** So many characters tell these ids apart, with some to spare for runs that come later. */
+/** So many characters tell these ids apart, with some to spare for runs that come later; behind the tenant where one has any. */
 export const shortest = (ids: ReadonlyArray<string>): number => {
   const longest = Math.max(...ids.map(({ length }) => length))
-  for (let length = 8; length < longest; length += 2) {
+  const tenants = ids.map((id) => id.length - Tenant.local(id).length)
+  for (let length = 8 + Math.max(...tenants); length < longest; length += 2) {
     if (new Set(ids.map((id) => id.slice(0, length))).size === ids.length) return length
   }
   return longest

@@ -41,6 +41,8 @@ describe("tenants, at the command", () => {
 
     const listed = await fermata("runs", "ls", "--tenant", "acme", "--json")
     assert.deepStrictEqual(listed.lines.map(({ runId }) => runId), [runId])
+    const row = new RegExp(`^${runId.slice(0, "acme~".length + 8)} `, "m")
+    assert.match((await fermata("runs", "ls")).stdout, row)
     const all = await fermata("runs", "ls", "--json")
     assert.lengthOf(all.lines, 2)
     const short = runId.slice("acme~".length, "acme~".length + 8)

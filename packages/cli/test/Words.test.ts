@@ -32,5 +32,6 @@ describe("Words.shortest", () => {
     assert.strictEqual(Words.shortest(["0123456789abcdef", "f123456789abcdef"]), 8)
     assert.strictEqual(Words.shortest(["0123456789abcdef", "0123456789fedcba"]), 12)
     assert.strictEqual(Words.shortest(["same", "same"]), 4)
+    assert.strictEqual(Words.shortest(["acme~0123456789abcdef", "f123456789abcdef"]), 13)
   })
 })
