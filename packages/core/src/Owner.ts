@@ -30,7 +30,7 @@ export const Owner = Schema.Struct({
 })
 export interface Owner extends Schema.Schema.Type<typeof Owner> {}
 
-/** Counts of runs by status, of runs that a process has, and of messages on their way. */
+/** Counts of runs by status, without those of the engine's own that lists do not show, of runs that a process has, and of messages on their way. */
 export const Census = Schema.Struct({
   byStatus: Schema.Record(Schema.String, Schema.Int),
   /** Of the suspended. */

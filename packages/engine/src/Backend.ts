@@ -191,6 +191,7 @@ export interface Backend {
   readonly stranded: (limit: number, before?: string) => Effect.Effect<ReadonlyArray<RunRow>, StorageFailed>
   /** What the watchdog has recorded about open runs, newest first. */
   readonly findings: (limit: number) => Effect.Effect<ReadonlyArray<FindingRow>, StorageFailed>
+  /** Counts. By status and by reason the engine's own runs (`engineWorkflows`) are left out, as lists leave them out; what is owned or on its way is all there is. */
   readonly census: Effect.Effect<Census, StorageFailed>
   /** The same of one tenant; of messages on their way it says nothing. */
   readonly censusOf: (tenant: string) => Effect.Effect<Pick<Census, "byReason" | "byStatus">, StorageFailed>

@@ -67,6 +67,7 @@ describe("Bulk", () => {
 
       assert.isEmpty((yield* runs.list({ limit: 100 })).filter(({ id }) => id === runId))
       assert.isEmpty((yield* runs.list({ status: ["completed"] })).filter(({ id }) => id === runId))
+      assert.deepStrictEqual((yield* runs.census).byStatus, { cancelled: 29, completed: 1 }, "counts leave it out too")
       const own = yield* runs.list({ workflow: bulkWorkflow })
       assert.deepStrictEqual(own.map(({ id, title }) => [id, title]), [[runId, "cancel 29 runs"]])
     }))

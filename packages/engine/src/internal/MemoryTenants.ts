@@ -1,4 +1,5 @@
 /** Tenants of a memory store. */
+import { engineWorkflows } from "@fermata/core/BulkAct"
 import type { Census } from "@fermata/core/Owner"
 import * as Tenant from "@fermata/core/Tenant"
 import type { Answers, QuotaOp, TenantRow } from "../Backend.ts"
@@ -40,8 +41,8 @@ export const census = (
 ): Pick<Census, "byReason" | "byStatus"> => {
   const byStatus: Record<string, number> = {}
   const byReason: Record<string, number> = {}
-  for (const { row: { id, reason, status } } of runs.values()) {
-    if (!Tenant.reaches(tenant, id)) continue
+  for (const { row: { id, reason, status, workflow } } of runs.values()) {
+    if (!Tenant.reaches(tenant, id) || engineWorkflows.includes(workflow)) continue
     byStatus[status] = (byStatus[status] ?? 0) + 1
     if (status === "suspended" && reason !== null) byReason[reason] = (byReason[reason] ?? 0) + 1
   }

@@ -18,6 +18,7 @@ import {
   type LeanQuery,
   number,
   numberOrNull,
+  ownWorkflows,
   placedRows,
   prepare,
   prepareLean,
@@ -109,10 +110,18 @@ export const make = (db: DatabaseSync) => {
     `SELECT runs.id AS run, findings.reason, problem, length, woken, at FROM findings JOIN runs ON runs.key = run
      ORDER BY arrival DESC LIMIT ?`
   )
-  const byStatus = prepare(db, "SELECT status, count(*) AS count FROM runs GROUP BY status")
+  const byStatus = prepare(
+    db,
+    // Counted in the order of the index, which is three times as fast as by status alone.
+    `SELECT status, sum(count) AS count FROM (
+       SELECT status, count(*) AS count FROM runs INDEXED BY runs_listed WHERE workflow NOT IN (${ownWorkflows})
+       GROUP BY workflow, status
+     ) GROUP BY status`
+  )
   const byReason = prepare(
     db,
-    "SELECT reason, count(*) AS count FROM runs WHERE status = 'suspended' AND reason IS NOT NULL GROUP BY reason"
+    `SELECT reason, count(*) AS count FROM runs WHERE status = 'suspended' AND reason IS NOT NULL AND workflow NOT IN (${ownWorkflows})
+     GROUP BY reason`
   )
   const counts = prepare(
     db,

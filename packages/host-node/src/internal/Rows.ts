@@ -1,6 +1,7 @@
 /**
  * Prepared statements, and rows of the tables as rows of the storage seam.
  */
+import { engineWorkflows } from "@fermata/core/BulkAct"
 import type { Restore } from "@fermata/core/Restore"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as Spent from "@fermata/core/Spent"
@@ -107,6 +108,9 @@ export const dueServed = `WITH RECURSIVE due (served) AS (
     SELECT (SELECT min(runs.served) FROM runs INDEXED BY runs_due_served WHERE due_at IS NOT NULL AND runs.served > due.served)
     FROM due WHERE served IS NOT NULL
   )`
+
+/** The workflows of the engine's own runs, as a list of SQL. */
+export const ownWorkflows = engineWorkflows.map((name) => `'${name}'`).join(", ")
 
 /** The runs that are due, as far as a condition on `due_at` says: to follow `dueServed`. */
 export const dueRuns = "due CROSS JOIN runs INDEXED BY runs_due_served ON runs.served = due.served"

@@ -3,7 +3,7 @@ import type { Census } from "@fermata/core/Owner"
 import * as Tenant from "@fermata/core/Tenant"
 import type { Answers, QuotaOp, QuotaRow, StartOp, TenantRow } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
-import { number, numberOrNull, prepare, type Row, text } from "./Rows.ts"
+import { number, numberOrNull, ownWorkflows, prepare, type Row, text } from "./Rows.ts"
 
 /** What is written, and looked at for that. To be called inside a write transaction. */
 export const changes = (db: DatabaseSync) => {
@@ -52,10 +52,21 @@ export const reads = (db: DatabaseSync) => {
     db,
     "SELECT status, count(*) AS runs FROM runs INDEXED BY runs_tenant WHERE tenant = ? GROUP BY status"
   )
+  // Those that lists do not show are few, and are taken off by their own index.
+  const byStatusListed = prepare(
+    db,
+    `SELECT status, runs - own AS runs FROM (
+       SELECT status, count(*) AS runs, (
+         SELECT count(*) FROM runs AS own INDEXED BY runs_listed
+         WHERE own.workflow IN (${ownWorkflows}) AND own.status = runs.status AND own.tenant = ?1
+       ) AS own FROM runs INDEXED BY runs_tenant WHERE tenant = ?1 GROUP BY status
+     ) WHERE runs > own`
+  )
   const byReason = prepare(
     db,
     `SELECT reason, count(*) AS runs FROM runs INDEXED BY runs_tenant
-     WHERE tenant = ? AND status = 'suspended' AND reason IS NOT NULL GROUP BY reason`
+     WHERE tenant = ? AND status = 'suspended' AND reason IS NOT NULL AND workflow NOT IN (${ownWorkflows})
+     GROUP BY reason`
   )
   const counted = (rows: ReadonlyArray<Row>, column: string): Record<string, number> =>
     Object.fromEntries(rows.map((row) => [text(row, column), number(row, "runs")]))
@@ -74,7 +85,7 @@ export const reads = (db: DatabaseSync) => {
         }]
       }),
     censusOf: (tenant: string): Pick<Census, "byReason" | "byStatus"> => ({
-      byStatus: counted(byStatus.all(tenant), "status"),
+      byStatus: counted(byStatusListed.all(tenant), "status"),
       byReason: counted(byReason.all(tenant), "reason")
     })
   }

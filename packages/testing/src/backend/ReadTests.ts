@@ -1,5 +1,6 @@
 /** Conformance: lists, definitions and counts. */
 import { assert } from "@effect/vitest"
+import { bulkWorkflow } from "@fermata/core/BulkAct"
 import * as Effect from "effect/Effect"
 import {
   commit,
@@ -189,6 +190,25 @@ export const readTests = (test: Test): void => {
         owned: 1,
         inbox: 2,
         outbox: 2
+      })
+    }))
+
+  test("the census leaves out the engine's own runs by status and reason, as lists do, and counts what they have on its way", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([
+        start("w"),
+        start("own", { workflow: bulkWorkflow }),
+        start("waits", { workflow: bulkWorkflow, status: "running", owner: "a", dueAt: null }),
+        start("works", { workflow: bulkWorkflow, status: "running", owner: "a", dueAt: null }),
+        inbox("own", "i1"),
+        suspend("waits", 0, null)
+      ])
+      assert.deepStrictEqual(yield* backend.census, {
+        byStatus: { queued: 1 },
+        byReason: {},
+        owned: 1,
+        inbox: 1,
+        outbox: 0
       })
     }))
 
