@@ -170,6 +170,41 @@ describe("approvals", () => {
       assert.deepStrictEqual(log.entries, ["deploy"])
     }))
 
+  it.effect("N-61: whoever published the event that started a run has asked for it, also where a run did, and in its children", () =>
+    Effect.gen(function*() {
+      const strict = { approvers: ["ann", "bob"], notBy: "requester" }
+      const { host } = yield* setUp()
+      const add = (id: string, steps: ReadonlyArray<Loose>, more: Loose) =>
+        host.contracts.add({ ...contract(steps), id, ...more })
+      const gate = { id: "gate", kind: "approval", prompt: "Go?", nextOnApproved: null, nextOnDenied: null, ...strict }
+      const on = (event: string) => ({ triggers: [{ type: "event", event }] })
+      yield* add("asks", [gate], on("order.checked"))
+      yield* add(
+        "tells",
+        [{ id: "tell", kind: "emit", event: "order.checked", payload: {}, next: null }],
+        on("order.placed")
+      )
+      yield* add("calls", [{ id: "call", kind: "call", workflow: "asks", input: {}, next: null }], on("order.called"))
+      const asked = Effect.fnUntraced(function*(event: string, by: string | undefined) {
+        const before = new Set((yield* host.runs.approvals()).map(({ id }) => id))
+        yield* host.events.emit(event, {}, by === undefined ? {} : { by })
+        yield* host.settled
+        return (yield* host.runs.approvals()).find(({ id }) => !before.has(id))!
+      })
+      for (const event of ["order.checked", "order.placed", "order.called"]) {
+        const { id, requester, wanted } = yield* asked(event, "ann")
+        assert.deepStrictEqual([requester, wanted], ["ann", ["bob"]], event)
+        const refused = yield* Effect.flip(host.runs.answer(id, { decision: "approve", by: "ann" }))
+        assert.include(refused.message, "ann has asked for the run, and another must decide")
+        assert.strictEqual((yield* host.runs.answer(id, { decision: "approve", by: "bob" })).status, "granted")
+      }
+      const [started] = yield* host.runs.list({ workflow: "tells" })
+      assert.deepInclude((yield* host.runs.show(started!.id)).trigger, { event: "order.placed", by: "ann" })
+      // Nobody says who has published it, so it excludes nobody.
+      const { id } = yield* asked("order.checked", undefined)
+      assert.strictEqual((yield* host.runs.answer(id, { decision: "approve", by: "ann" })).status, "granted")
+    }))
+
   it.effect("N-61: a question of a contract is handed on, goes to others at its times, reminds, and is kept from whom notBy names", () =>
     Effect.gen(function*() {
       const { heard, host, id, log } = yield* setUp({

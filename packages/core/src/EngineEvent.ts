@@ -20,6 +20,7 @@ import type * as JournalEntry from "./JournalEntry.ts"
 import { reasonOf, suspendReasons } from "./RunStatus.ts"
 import * as RunView from "./RunView.ts"
 import { suspensions } from "./Suspension.ts"
+import { Trigger } from "./Trigger.ts"
 import { Wait } from "./Wait.ts"
 
 const run = { runId: Schema.String, workflow: Schema.String }
@@ -39,7 +40,7 @@ export const payloads = {
     payload: Schema.Unknown,
     by: optional(Schema.String),
     parent: optional(Schema.String),
-    trigger: optional(Schema.Struct({ event: Schema.String, id: Schema.String }))
+    trigger: optional(Trigger)
   }),
   "engine.run.started": Schema.Struct(run),
   "engine.run.completed": Schema.Struct({ ...run, output: Schema.Unknown }),

@@ -16,6 +16,7 @@ import { CrashRule } from "./CrashRule.ts"
 import { DayRefusal } from "./DayRefusal.ts"
 import { answerFields, Decision, Delegation, Escalation, questionFields, Reminder } from "./Question.ts"
 import { restoreFields } from "./Restore.ts"
+import { Trigger } from "./Trigger.ts"
 import { Wait } from "./Wait.ts"
 
 /** Version of the entry format that this build writes. */
@@ -47,7 +48,7 @@ export const RunRequested = entry("RunRequested", {
   payload: Schema.Unknown,
   by: Schema.optionalKey(Schema.String),
   parent: Schema.optionalKey(Schema.String),
-  trigger: Schema.optionalKey(Schema.Struct({ event: Schema.String, id: Schema.String })),
+  trigger: Schema.optionalKey(Trigger),
   /** What random numbers and ids of the body follow from; the run's id when absent. */
   seed: Schema.optionalKey(Schema.String),
   /** What whoever asked for it lets it spend. */
@@ -239,7 +240,9 @@ export const ChildStarted = entry("ChildStarted", {
   payload: Schema.Unknown,
   linked: Schema.Boolean,
   /** What it may spend, which counts as spent where its end says nothing. */
-  granted: Schema.optionalKey(Amount)
+  granted: Schema.optionalKey(Amount),
+  /** The run that the code asks for, in a retry: that one had failed, and `child` goes on for it. */
+  retryOf: Schema.optionalKey(Schema.String)
 })
 /** A run that this one asked for has ended, with this exit. `spent` is all that it and its children have cost. */
 export const ChildFinished = entry("ChildFinished", {

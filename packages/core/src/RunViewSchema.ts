@@ -10,6 +10,7 @@ import { Artifact } from "./Artifact.ts"
 import { CrashRule } from "./CrashRule.ts"
 import { answerFields, Decision, questionFields, Routed } from "./Question.ts"
 import { runStatuses, suspendReasons } from "./RunStatus.ts"
+import { Trigger } from "./Trigger.ts"
 import { Wait } from "./Wait.ts"
 
 const optional = Schema.optionalKey
@@ -82,6 +83,8 @@ export const ChildView = Schema.Struct({
   payload: Schema.Unknown,
   /** Whether the run is told its outcome. */
   linked: Schema.Boolean,
+  /** The run that the code asks for, in a retry: that one had failed, and `child` goes on for it. */
+  retryOf: optional(Schema.String),
   /** `running` until the run has been told its outcome. */
   status: Schema.Literals(["running", "completed", "failed"]),
   startedAt: Schema.Finite,
@@ -268,7 +271,7 @@ export const RunView = Schema.Struct({
   payload: Schema.Unknown,
   by: optional(Schema.String),
   parent: optional(Schema.String),
-  trigger: optional(Schema.Struct({ event: Schema.String, id: Schema.String })),
+  trigger: optional(Trigger),
   fork: optional(ForkView),
   output: optional(Schema.Unknown),
   error: optional(Failure),

@@ -70,8 +70,8 @@ export interface Options<Args extends Schema.Top> {
   readonly deadline?: Duration.Input
   /**
    * Who may not answer, also with another role: `requester` is the person who
-   * started the run (or the run whose child it is), and any other text a name or
-   * a role. Nobody by default.
+   * started the run (or the run whose child it is), or published the event that
+   * did, and any other text a name or a role. Nobody by default.
    */
   readonly notBy?: string | ReadonlyArray<string>
   /**

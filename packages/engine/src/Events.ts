@@ -19,6 +19,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { CurrentActor } from "./Actor.ts"
 import type { StorageFailed } from "./Backend.ts"
 import { type Change, hasEvent } from "./ChangeLog.ts"
 import * as CurrentTenant from "./CurrentTenant.ts"
@@ -58,6 +59,12 @@ export interface EmitOptions {
   readonly correlationId?: string
   /** The source of the event, for people; the workflow when a run emits it. */
   readonly source?: string
+  /**
+   * Whoever publishes the event: as far as nobody else did, who asked for the
+   * runs that it starts. When absent, in a run whoever asked for that run, and
+   * nobody outside. Whoever acts in this fiber (`CurrentActor`) comes before it.
+   */
+  readonly by?: string
 }
 
 /** An event in the store. */
@@ -147,13 +154,15 @@ export class Events extends Context.Service<Events, {
         )
         const correlationId = options.correlationId ?? runId
         const source = options.source ?? place?.run.row.workflow
+        const by = place === undefined ? (yield* CurrentActor)?.who ?? options.by : options.by ?? place.run.by
         const row = outboxRow({
           id,
           name,
           payload: stored,
           ...(correlationId === undefined ? {} : { correlationId }),
           ...(source === undefined ? {} : { source }),
-          ...(tenant === undefined ? {} : { tenant })
+          ...(tenant === undefined ? {} : { tenant }),
+          ...(by === undefined ? {} : { by })
         })
         if (run !== undefined) {
           run.acts.record(
@@ -165,7 +174,7 @@ export class Events extends Context.Service<Events, {
         } else {
           const act = yield* Acting.of(
             runtime.host.now,
-            { action: "event.emit", target: id, by: source, detail: { name } },
+            { action: "event.emit", target: id, by: by ?? source, detail: { name } },
             () => ({ id }),
             true
           )

@@ -6,6 +6,7 @@ import { PayloadRefused, StartRefused } from "@fermata/core/RunsErrors"
 import type { StartOptions } from "@fermata/core/RunStart"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Tenant from "@fermata/core/Tenant"
+import { Trigger } from "@fermata/core/Trigger"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -26,7 +27,7 @@ export const StartRequest = Schema.Struct({
   listener: Schema.NullOr(Schema.String),
   payload: Schema.Unknown,
   by: Schema.optionalKey(Schema.String),
-  trigger: Schema.optionalKey(Schema.Struct({ event: Schema.String, id: Schema.String })),
+  trigger: Schema.optionalKey(Trigger),
   /** What the run is about; when absent, the first short text of its payload. */
   title: Schema.optionalKey(Schema.String),
   labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
@@ -68,7 +69,9 @@ export const EventMessage = Schema.Struct({
   correlationId: Schema.optionalKey(Schema.String),
   source: Schema.optionalKey(Schema.String),
   /** The tenant in which it is published, whose name then stands before its id too. */
-  tenant: Schema.optionalKey(Schema.String)
+  tenant: Schema.optionalKey(Schema.String),
+  /** Whoever publishes it, on its way to the runs that it starts; it is not kept. */
+  by: Schema.optionalKey(Schema.String)
 })
 export type EventMessage = typeof EventMessage.Type
 

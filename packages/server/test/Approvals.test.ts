@@ -135,6 +135,45 @@ describe("the routes for questions", () => {
       assert.strictEqual((yield* ask(`GET /api/runs/${first}`)).at("output"), "ada")
     }).pipe(Effect.provide(app)))
 
+  it.effect("N-61: whoever published the event that started a run has asked for it, whatever the event says", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* Served
+      const host = yield* TestHost
+      const added = yield* ask("POST /api/contracts", {
+        json: {
+          schemaVersion: "fermata.contract.v1",
+          id: "payout",
+          version: "1.0.0",
+          title: "Payout",
+          triggers: [{ type: "event", event: "payout.wanted" }],
+          entryStepId: "ok",
+          steps: [{
+            id: "ok",
+            name: "Ok",
+            kind: "approval",
+            prompt: "Pay?",
+            approvers: ["ada", "bob"],
+            notBy: "requester",
+            nextOnApproved: null,
+            nextOnDenied: null
+          }]
+        }
+      })
+      assert.strictEqual(added.status, 201)
+      const sent = yield* ask("POST /api/events", { json: { name: "payout.wanted", payload: { by: "bob" } } })
+      assert.strictEqual(sent.status, 201)
+      yield* host.settled
+      const open = yield* ask("GET /api/approvals")
+      assert.deepStrictEqual([open.at("approvals.0.requester"), open.at("approvals.0.wanted")], ["ada", ["bob"]])
+      const answered = yield* ask(`POST /api/approvals/${open.at("approvals.0.runId")}/answers`, {
+        json: { decision: "approve" }
+      })
+      assert.deepStrictEqual([answered.status, answered.at("error._tag")], [403, "NotAllowed"])
+      assert.include(String(answered.at("detail")), "ada has asked for the run, and another must decide")
+      const forged = yield* ask("POST /api/events", { json: { name: "payout.wanted", by: "bob" } })
+      assert.deepStrictEqual([forged.status, forged.at("error.issues.0.path")], [400, "body.by"])
+    }).pipe(Effect.provide(app)))
+
   it.effect("S16: refuse who is not among those who may answer", () =>
     Effect.gen(function*() {
       const { ask } = yield* Served

@@ -33,9 +33,9 @@ export const make = (
     for (const stored of yield* registry.newest) {
       const key = yield* triggerOf(stored, event)
       if (key === undefined) continue
-      const { id, name } = event
+      const { by, id, name } = event
       const asked = yield* Effect.result(
-        requestOf(stored, { event: { id, name, payload: event.payload as Schema.Json }, ...key }, shapes)
+        requestOf(stored, { event: { by, id, name, payload: event.payload as Schema.Json }, ...key }, shapes)
       )
       if (Result.isFailure(asked)) {
         yield* Effect.logWarning(

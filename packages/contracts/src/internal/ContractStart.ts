@@ -19,7 +19,13 @@ export interface Given {
   /** What the run sees as `input`; the payload of the event when absent. */
   readonly input?: Schema.Json | undefined
   readonly event?:
-    | { readonly name: string; readonly id?: string | undefined; readonly payload: Schema.Json }
+    | {
+      readonly name: string
+      readonly id?: string | undefined
+      readonly payload: Schema.Json
+      /** Whoever published it. */
+      readonly by?: string | undefined
+    }
     | undefined
   readonly key?: string | undefined
   readonly by?: string | undefined
@@ -56,7 +62,9 @@ export const requestOf = Effect.fnUntraced(function*(
     payload: compose(payload),
     ...(title === undefined ? {} : { title }),
     ...(by === undefined ? {} : { by }),
-    ...(event === undefined ? {} : { trigger: { event: event.name, id: event.id ?? id } }),
+    ...(event === undefined ? {} : {
+      trigger: { event: event.name, id: event.id ?? id, ...(event.by === undefined ? {} : { by: event.by }) }
+    }),
     subscriptions: subscriptionsOf(contract, shapes)
   }
 })

@@ -5,7 +5,7 @@
 import { assert } from "@effect/vitest"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Backend, StorageFailed } from "@fermata/engine/Backend"
-import { Events } from "@fermata/engine/Events"
+import { type EmitOptions, Events } from "@fermata/engine/Events"
 import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import { Runs } from "@fermata/engine/Runs"
 import type { EventMessage } from "@fermata/engine/StartRequest"
@@ -90,7 +90,7 @@ export const begin = Effect.fnUntraced(
 
 /** Publishes an event and lets it have its effect. */
 export const publish = Effect.fnUntraced(
-  function*(name: string, payload: Schema.Json, options?: { readonly id?: string; readonly correlationId?: string }) {
+  function*(name: string, payload: Schema.Json, options?: EmitOptions) {
     const events = yield* Events
     const id = yield* events.emit(name, payload, options)
     yield* settled

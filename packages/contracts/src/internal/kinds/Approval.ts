@@ -74,8 +74,9 @@ export const approval = StepShape.make({
       editable: "Whether an approver may change `args`. Default false.",
       quorum: "`approvals`, how many must approve, and `of`, how many may answer.",
       preventSelfApproval:
-        "Whether who started the run may not answer: the same as `notBy: \"requester\"`. Default false.",
-      notBy: "Who may not answer, also with another role: `\"requester\"` is who started the run; or names and roles.",
+        "Whether who asked for the run may not answer: the same as `notBy: \"requester\"`. Default false.",
+      notBy:
+        "Who may not answer, also with another role: `\"requester\"` is who started the run, or published the event that did; or names and roles.",
       escalate:
         "Who else may answer when nobody has decided for `afterMs`: stages in the order of their times, each with the names and roles of `to`.",
       remind:

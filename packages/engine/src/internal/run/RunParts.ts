@@ -69,7 +69,7 @@ export const make = (
   whole: Whole
 ): RunParts => {
   const first = history[0]!
-  const by = first._tag === "RunRequested" ? first.by : undefined
+  const by = first._tag === "RunRequested" ? first.by ?? first.trigger?.by : undefined
   const ledger = Ledger.load(history)
   const pass = Pass.make(ledger)
   pass.held = heldBy(row, ledger.parkedFailure)
