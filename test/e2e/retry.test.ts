@@ -33,6 +33,27 @@ describe("fermata runs retry", () => {
   })
 })
 
+describe("fermata runs retry of a run that failed of a child", () => {
+  it("S11: retries the contract that it has called with it, and does nothing else again", async () => {
+    const project = new Project()
+    const here = (args: ReadonlyArray<string>, env: Record<string, string> = {}) =>
+      project.start(args, { cwd, env }).ended
+    assert.strictEqual((await here(["contracts", "add", "trip.json"])).code, 0)
+    const failed = await here(["run", "tour.json", "--json"], { FIXTURE_BROKEN: "1" })
+    assert.deepStrictEqual([failed.code, failed.json.status], [1, "failed"], failed.stderr)
+    const [child] = (await here(["runs", "ls", "--workflow", "trip", "--json"])).lines
+
+    const retried = await here(["runs", "retry", failed.json.runId, "--json"])
+    assert.deepStrictEqual([retried.code, retried.json.status, retried.json.output], [0, "completed", "paid"])
+    assert.include(retried.stderr, `of run ${failed.json.runId}, and retries its child run ${String(child!.runId)}`)
+    assert.notInclude(retried.stderr, "because it had failed", "the step that tells of the child has done nothing")
+    assert.deepStrictEqual(project.bodies.filter((body) => body !== "pay"), ["pack", "book"])
+    const [next, ...others] = (await here(["runs", "ls", "--workflow", "trip", "--json"])).lines
+    assert.lengthOf(others, 1)
+    assert.deepInclude(next as object, { status: "completed", parent: retried.json.runId })
+  })
+})
+
 describe("fermata runs cancel --filter", () => {
   it("says how many runs a filter finds, then acts on them by a run of its own, and refuses what says nothing", async () => {
     const project = new Project()

@@ -22,7 +22,13 @@ export const retryAndFollow = (operator: Operator, globals: Globals, run: string
         ? `run ${original.id} was retried before, by run ${err.bold(retried.runId)}`
         : `retry ${err.bold(retried.runId)}  ${Words.definition(original)}  shares ${
           Words.count(retried.shared, "entry", "entries")
-        } of run ${original.id}${retried.step === undefined ? "" : `, and tries step ${retried.step} anew`}`
+        } of run ${original.id}${
+          retried.step !== undefined
+            ? `, and tries step ${retried.step} anew`
+            : retried.child === undefined
+            ? ""
+            : `, and retries its child run ${retried.child}`
+        }`
     )
     if (retried.after.length > 0) {
       yield* note(

@@ -34,6 +34,7 @@ import * as ContractTrigger from "./ContractTrigger.ts"
 import * as ContractValidation from "./ContractValidation.ts"
 import * as ContractRoutes from "./internal/ContractRoutes.ts"
 import { requestOf } from "./internal/ContractStart.ts"
+import * as FirstFailure from "./internal/FirstFailure.ts"
 import { Llm } from "./Llm.ts"
 import { standardKinds } from "./StandardKinds.ts"
 import type { HostServices, StepKinds } from "./StepKind.ts"
@@ -312,6 +313,7 @@ const make = <R>(kinds: StepKinds<R>) =>
         request,
         describe: (document) => ContractDescription.of(document, kinds),
         // A run sees its input beside the event that triggered it.
+        tellsOf: FirstFailure.toldBy,
         withInput: (payload, input) => typeof payload === "object" ? { ...payload, input } : input,
         tell: Submission.tell
       },

@@ -462,3 +462,86 @@ describe("call", () => {
     ])
   })
 })
+
+describe("the retry of a run that failed of a contract that it has called", () => {
+  it.effect("S1, S11: retries that one with it, also where several were called at a time", () => {
+    const log: Array<string> = []
+    let isBroken = true
+    const tasks = TaskRuntime.layerHandlers({
+      prepare: (input) => Effect.sync(() => void log.push(`prepare ${String(input)}`)),
+      pay: (input) =>
+        Effect.suspend(() => {
+          log.push(`pay ${String(input)}`)
+          return isBroken && input !== "b"
+            ? Effect.fail(new TaskFailed({ task: "pay", problem: "no funds", retryable: false }))
+            : Effect.succeed(`paid ${String(input)}`)
+        })
+    })
+    return Effect.gen(function*() {
+      yield* add(document([
+        step("task", "prepare", "pay", { task: "prepare", input: "{{ input.name }}", onCrash: "rerun" }),
+        task("pay", "pay", "{{ input.name }}")
+      ], { id: "paying" }))
+      const run = yield* begin(document([
+        step("map", "each", null, {
+          items: "{{ ['a', 'b', 'c'] }}",
+          concurrency: 3,
+          steps: [call("sub", null, { workflow: "paying", input: { name: "{{ item }}" } })]
+        })
+      ]))
+      assert.strictEqual((yield* end(run)).status, "failed")
+      isBroken = false
+      const runs = yield* Runs
+      const failed = (yield* show(run)).children.find(({ error }) => error !== undefined)
+      const retried = yield* runs.retry(run, { by: "ada" })
+      yield* settled
+      assert.strictEqual(retried.child, failed!.child)
+      yield* assertOutput(retried.runId, ["paid a", "paid b", "paid c"])
+      assert.deepStrictEqual(
+        log.toSorted(),
+        ["pay a", "pay a", "pay b", "pay c", "pay c", "prepare a", "prepare b", "prepare c"]
+      )
+    }).pipe(Effect.provide(layer({ tasks })))
+  })
+
+  it.effect("a step that failed inside of others is tried anew, and those around it with it", () => {
+    const log: Array<string> = []
+    let isBroken = true
+    const tasks = TaskRuntime.layerHandlers({
+      pay: (input) =>
+        Effect.suspend(() => {
+          log.push(`pay ${String(input)}`)
+          return isBroken && input === "b"
+            ? Effect.fail(new TaskFailed({ task: "pay", problem: "no funds", retryable: false }))
+            : Effect.succeed(`paid ${String(input)}`)
+        })
+    })
+    return Effect.gen(function*() {
+      const run = yield* begin(document([
+        step("map", "each", null, {
+          items: "{{ ['a', 'b'] }}",
+          steps: [step("map", "inner", null, { items: "{{ [item] }}", steps: [task("pay", "pay", "{{ item }}")] })]
+        })
+      ]))
+      assert.strictEqual((yield* end(run)).status, "failed")
+      isBroken = false
+      const runs = yield* Runs
+      const retried = yield* runs.retry(run)
+      yield* settled
+      assert.deepInclude(retried, { step: "each[1]/inner[0]/pay", after: [] })
+      yield* assertOutput(retried.runId, [["paid a"], ["paid b"]])
+      assert.deepStrictEqual(log, ["pay a", "pay b", "pay b"])
+    }).pipe(Effect.provide(layer({ tasks })))
+  })
+
+  it.effect("where the step has failed by itself behind what it was told of another, the step is tried anew", () =>
+    Effect.gen(function*() {
+      yield* add(document([task("fails", "fail", null)], { id: "failing" }))
+      const run = yield* begin(document([
+        call("sub", null, { workflow: "failing", onError: "after" }),
+        task("after", "fail", null)
+      ]))
+      const retried = yield* Runs.use((runs) => runs.retry(run))
+      assert.deepStrictEqual([retried.step, retried.child], ["after", undefined])
+    }).pipe(served))
+})

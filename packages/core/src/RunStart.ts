@@ -50,6 +50,8 @@ export const Retried = Schema.Struct({
   from: Schema.String,
   /** The step that is tried anew; absent where the run failed outside of a step. */
   step: Schema.optionalKey(Schema.String),
+  /** The child run of which the other run failed, and which is retried with it. */
+  child: Schema.optionalKey(Schema.String),
   /** How many entries of the other run it shares. */
   shared: Schema.Int,
   /** It was retried before, by this run, and nothing was started. */

@@ -97,6 +97,12 @@ export interface Definitions {
   readonly describe: (document: string) => Description | undefined
   /** The payload of a fork that is given another input, from that of its original. The input itself when absent. */
   readonly withInput?: (payload: unknown, input: unknown) => unknown
+  /**
+   * What a failed step only tells of, by the cause that is recorded of it: another
+   * step, by its key, or a child run, by the id under which it was asked for. A retry
+   * takes up that one. Undefined where the step has failed by itself. Pure.
+   */
+  readonly tellsOf?: (cause: unknown) => { readonly step: string } | { readonly child: string } | undefined
   /** What the engine tells about an entry of a run of this kind, where that differs from what it tells about programs; undefined where it does not. Pure. */
   readonly tell?: (run: ToldRun, entry: JournalEntry.JournalEntry) => ReadonlyArray<EventMessage> | undefined
 }

@@ -166,9 +166,11 @@ export class Runs extends Context.Service<Runs, {
   /**
    * Has a run that failed go on from where it failed, as a run of its own: what the
    * failed one has recorded is replayed, and the step that failed is tried anew, under
-   * the same idempotency key. The failed run stays as it is, and has one retry: who
-   * asks again is told of that. Refused for a run that has not failed, that has undone
-   * what it did, or that failed of a child run.
+   * the same idempotency key. A child run of which it failed, or that was stopped with
+   * it, is retried too, as a child of the retry. The failed run stays as it is, and has
+   * one retry: who asks again is told of that. Refused for a run that has not failed, or
+   * that has undone what it did, and where that holds for such a child; then nothing is
+   * stored.
    */
   readonly retry: (
     run: string,
@@ -310,7 +312,7 @@ export class Runs extends Context.Service<Runs, {
   ) => Effect.Effect<ReadonlyArray<SpendingSum.SpendingSum>, StorageFailed>
   /** Every version of every workflow that the store knows, or of the one of this name, by name; whether its code is here or not. */
   readonly workflows: (name?: string) => Effect.Effect<ReadonlyArray<KnownWorkflow>, StorageFailed>
-  /** Counts of runs and of what is on its way; in a tenant of its runs alone. */
+  /** Counts of runs, without those of the engine's own that lists do not show either, and of what is on its way; in a tenant of its runs alone. */
   readonly census: Effect.Effect<Census, StorageFailed>
   /**
    * Hands over the runs of processes that are dead and have given no sign of life

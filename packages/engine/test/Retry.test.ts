@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashExplorer from "@fermata/testing/CrashExplorer"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Layer, Schedule, Schema } from "effect"
-import { Workflow } from "effect/workflow"
 import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
+import { Limits } from "../src/Workflows.ts"
 import { begin, Declined, define, echo, Log, pass } from "./support/Program.ts"
 
 const W = define("W")
@@ -209,26 +210,6 @@ describe("Runs.retry", () => {
       assert.strictEqual(world.store.runs.size, 1)
     }))
 
-  it.effect("S11: a run that failed of a child is refused by the name of that, which is retried by itself", () =>
-    Effect.gen(function*() {
-      const log = new Log()
-      const outside = { broken: true }
-      const Child = Workflow.make("Child", {
-        payload: { name: Schema.String },
-        success: Schema.String,
-        error: Declined,
-        idempotencyKey: ({ name }) => name
-      })
-      const { output, retry, runs } = yield* life(Layer.merge(
-        Child.toLayer(() => fragile(log, outside)()),
-        W.toLayer(() => Child.execute({ name: "one" }))
-      ))
-      const [child] = yield* runs.list({ workflow: "Child" })
-      assert.include((yield* Effect.flip(retry())).message, `it failed of its child run ${child!.id}`)
-      outside.broken = false
-      assert.strictEqual(yield* output((yield* retry(child!.id)).runId), "paid")
-    }))
-
   it.effect("a step with a retry policy has one more attempt at least, and its policy counts from there", () =>
     Effect.gen(function*() {
       const log = new Log()
@@ -247,5 +228,306 @@ describe("Runs.retry", () => {
       const next = yield* retry(runId)
       yield* host.settled
       assert.strictEqual((yield* world.run(next.runId)).status, "completed")
+    }))
+})
+
+const Child = define("Child")
+const Grandchild = define("Grandchild")
+
+describe("Runs.retry of a run that failed of a child", () => {
+  it.effect("S1, S2, S11: retries the child with it, at any depth, under the same keys, and does nothing again that was done", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const outside = { broken: true }
+      const { id, output, retry, runs, world } = yield* life(Layer.mergeAll(
+        Grandchild.toLayer(() => Effect.andThen(echo(log, "deep")("1"), fragile(log, outside)())),
+        Child.toLayer(({ id }) => Effect.andThen(echo(log, "middle")("1"), Grandchild.execute({ id }))),
+        W.toLayer(({ id }) =>
+          echo(log, "top")("1").pipe(
+            Effect.andThen(Child.execute({ id })),
+            Effect.flatMap((paid) => echo(log, "tell")(String(paid)))
+          )
+        )
+      ))
+      const [child] = yield* runs.list({ workflow: "Child" })
+      const [grandchild] = yield* runs.list({ workflow: "Grandchild" })
+      const before = yield* Effect.forEach([id, child!.id, grandchild!.id], world.rows)
+      outside.broken = false
+      const retried = yield* retry()
+      assert.deepInclude(retried, { from: id, child: child!.id, joined: false, after: [] })
+      assert.isUndefined(retried.step)
+      assert.strictEqual(yield* output(retried.runId), "paid")
+      assert.deepStrictEqual(log.entries, [
+        "top 1",
+        "middle 1",
+        "deep 1",
+        `pay 1 ${grandchild!.id}/pay`,
+        `pay 2 ${grandchild!.id}/pay`,
+        "tell paid"
+      ])
+      assert.deepStrictEqual(yield* Effect.forEach([id, child!.id, grandchild!.id], world.rows), before)
+      const [newChild, ...others] = yield* runs.list({ workflow: "Child" })
+      assert.lengthOf(others, 1)
+      assert.deepInclude(newChild, { parent: retried.runId, root: retried.runId, status: "completed" })
+      const view = yield* runs.show(retried.runId)
+      assert.deepStrictEqual(
+        view.children.map(({ child, retryOf, status }) => ({ child, retryOf, status })),
+        [{ child: newChild!.id, retryOf: child!.id, status: "completed" }]
+      )
+      const shown = yield* runs.show(newChild!.id)
+      assert.deepInclude(shown, { by: "ada", parent: retried.runId })
+      assert.deepInclude(shown.fork, { from: child!.id, retry: true })
+      const again = yield* retry()
+      assert.deepStrictEqual([again.joined, again.runId, again.child], [true, retried.runId, child!.id])
+    }))
+
+  it.effect("S11: where the child was retried by itself, the retry goes on with that one, however often it has failed since", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const outside = { broken: true }
+      const { output, retry, runs, world } = yield* life(Layer.merge(
+        Child.toLayer(() => fragile(log, outside)()),
+        W.toLayer(({ id }) => Child.execute({ id }))
+      ))
+      const [child] = yield* runs.list({ workflow: "Child" })
+      const first = yield* retry(child!.id)
+      const second = yield* retry(first.runId)
+      assert.strictEqual((yield* world.run(second.runId)).status, "failed")
+      outside.broken = false
+      const third = yield* retry(second.runId)
+      assert.strictEqual((yield* world.run(third.runId)).parent, null)
+      const stored = world.store.runs.size
+      const { runId } = yield* retry()
+      assert.strictEqual(yield* output(runId), "paid")
+      assert.strictEqual(world.store.runs.size, stored + 1)
+      assert.deepStrictEqual((yield* runs.show(runId)).children.map(({ child }) => child), [third.runId])
+      assert.lengthOf(log.entries, 4)
+    }))
+
+  it.effect("where the child fails again, so does the retry, and the retry of that takes up the child where it stands", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const outside = { broken: true }
+      const { id, output, retry, runs, world } = yield* life(Layer.merge(
+        Child.toLayer(() => fragile(log, outside)()),
+        W.toLayer(({ id }) => Child.execute({ id }))
+      ))
+      const [child] = yield* runs.list({ workflow: "Child" })
+      const first = yield* retry()
+      assert.strictEqual((yield* world.run(first.runId)).status, "failed")
+      assert.isTrue((yield* retry(child!.id)).joined)
+      outside.broken = false
+      const second = yield* retry(first.runId)
+      assert.strictEqual(yield* output(second.runId), "paid")
+      assert.deepStrictEqual(log.entries, [1, 2, 3].map((attempt) => `pay ${attempt} ${child!.id}/pay`))
+      const [last] = (yield* runs.show(second.runId)).children
+      assert.deepInclude(last, { retryOf: child!.id, status: "completed" })
+      assert.strictEqual((yield* world.run(last!.child)).parent, second.runId)
+      assert.strictEqual((yield* world.run(id)).status, "failed")
+    }))
+
+  it.effect("children that failed with it are retried, one that goes on is waited for, and one whose failure the code has dealt with stays as it was", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const outside = { broken: true }
+      const Go = Signal.make("go")
+      const { host, output, retry, runs, world } = yield* life(Layer.merge(
+        Child.toLayer(({ id }) =>
+          id === "waits"
+            ? Effect.as(Signal.receive(Go), "went")
+            : Effect.andThen(echo(log, "begin")(id), fragile(log, outside, `pay-${id}`)())
+        ),
+        W.toLayer(() =>
+          Effect.gen(function*() {
+            const dealt = yield* Effect.orElseSucceed(Child.execute({ id: "dealt" }), () => "without")
+            const rest = yield* Effect.all(
+              ["a", "waits", "b"].map((id) => Child.execute({ id })),
+              { concurrency: "unbounded" }
+            )
+            return [dealt, ...rest]
+          })
+        )
+      ))
+      outside.broken = false
+      const { runId } = yield* retry()
+      assert.deepStrictEqual((yield* world.waits(runId)).map(({ reason }) => reason), ["child"])
+      const waits = (yield* runs.list({ status: ["suspended"] })).find(({ title }) => title === "waits")
+      yield* world.tell(waits!.id, "signal", { name: "go", payload: null })
+      yield* host.settled
+      assert.deepStrictEqual(yield* output(runId), ["without", "paid", "went", "paid"])
+      for (const name of ["dealt", "a", "b"]) assert.strictEqual(log.count(`begin ${name}`), 1)
+      assert.lengthOf(log.entries.filter((entry) => entry.startsWith("pay-dealt")), 1)
+    }))
+
+  it.effect("S12: a child that was stopped because a limit stopped the run goes on with the retry, from where it was stopped", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const Go = Signal.make("go")
+      const Short = W.annotate(Limits, { maxRunMs: 60_000 })
+      const { host, id, output, retry, runs, world } = yield* life(Layer.merge(
+        Child.toLayer(() => Effect.andThen(echo(log, "begin")("1"), Effect.as(Signal.receive(Go), "went"))),
+        Short.toLayer(({ id }) => Child.execute({ id }))
+      ))
+      yield* pass(host, "2 minutes")
+      const [child] = yield* runs.list({ workflow: "Child" })
+      assert.deepStrictEqual([(yield* world.run(id)).status, child!.status], ["failed", "cancelled"])
+      const { runId } = yield* retry()
+      const [next] = (yield* runs.show(runId)).children
+      assert.deepInclude(next, { retryOf: child!.id, status: "running" })
+      yield* world.tell(next!.child, "signal", { name: "go", payload: null })
+      yield* host.settled
+      assert.strictEqual(yield* output(runId), "went")
+      assert.deepStrictEqual(log.entries, ["begin 1"])
+    }))
+
+  it.effect("S8: a retry that is cancelled leaves the child that it has retried, which stops, and not one that a person has retried", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const outside = { broken: true }
+      const { host, retry, runs, world } = yield* life(Layer.merge(
+        Child.toLayer(({ id }) =>
+          Effect.andThen(fragile(log, outside, `pay-${id}`)(), Signal.receive(Signal.make("go")))
+        ),
+        W.toLayer(() => Effect.all(["own", "other"].map((id) => Child.execute({ id })), { concurrency: "unbounded" }))
+      ))
+      const other = (yield* runs.list({ workflow: "Child" })).find(({ title }) => title === "other")
+      outside.broken = false
+      const byPerson = yield* retry(other!.id)
+      const { runId } = yield* retry()
+      const children = (yield* runs.show(runId)).children.map(({ child }) => child)
+      yield* runs.cancel(runId, { by: "ada", reason: "no use" })
+      yield* host.settled
+      const [own, person] = yield* Effect.forEach(children, world.run)
+      assert.deepStrictEqual([own!.status, person!.status, person!.id], ["cancelled", "suspended", byPerson.runId])
+    }))
+
+  it.effect("code that stops the child by its id stops the one that goes on for it", () =>
+    Effect.gen(function*() {
+      const outside = { broken: true }
+      const Go = Signal.make("go")
+      const { host, retry, runs, world } = yield* life(Layer.merge(
+        Child.toLayer(() => Effect.andThen(fragile(new Log(), outside)(), Signal.receive(Signal.make("never")))),
+        W.toLayer(({ id }) =>
+          Effect.raceFirst(
+            Child.execute({ id }),
+            Signal.receive(Go).pipe(
+              Effect.andThen(Child.executionId({ id })),
+              Effect.flatMap((child) => Child.interrupt(child)),
+              Effect.andThen(Effect.never)
+            )
+          )
+        )
+      ))
+      outside.broken = false
+      const { runId } = yield* retry()
+      const [child] = (yield* runs.show(runId)).children
+      assert.strictEqual((yield* world.run(child!.child)).status, "suspended")
+      yield* world.tell(runId, "signal", { name: "go", payload: null })
+      yield* host.settled
+      assert.strictEqual((yield* world.run(child!.child)).status, "cancelled")
+    }))
+
+  it.effect("S8: a child that has undone what it did, or that a person has cancelled, is not retried, nor is the run, and nothing is stored", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const undone = yield* life(Layer.merge(
+        Child.toLayer(() =>
+          Effect.gen(function*() {
+            yield* echo(log, "book")("seat").pipe(
+              Child.withCompensation(() => Effect.asVoid(echo(log, "unbook")("seat")))
+            )
+            return yield* fragile(log, { broken: true })()
+          })
+        ),
+        W.toLayer(({ id }) => Child.execute({ id }))
+      ))
+      const [child] = yield* undone.runs.list({ workflow: "Child" })
+      const stored = undone.world.store.runs.size
+      assert.include(
+        (yield* Effect.flip(undone.retry())).message,
+        `Run ${undone.id} cannot be retried: it failed of its child run ${
+          child!.id
+        }, which cannot be retried: it has undone what it did (unbook)`
+      )
+      assert.strictEqual(undone.world.store.runs.size, stored)
+
+      const cancelled = yield* life(Layer.merge(
+        Child.toLayer(() => Signal.receive(Signal.make("go"))),
+        W.toLayer(({ id }) => Child.execute({ id }))
+      ))
+      const [stopped] = yield* cancelled.runs.list({ workflow: "Child" })
+      yield* cancelled.runs.cancel(stopped!.id, { by: "ada", reason: "no use" })
+      yield* cancelled.host.settled
+      assert.strictEqual((yield* cancelled.world.run(cancelled.id)).status, "failed")
+      assert.include(
+        (yield* Effect.flip(cancelled.retry())).message,
+        `${stopped!.id}, which cannot be retried: it was cancelled, and has not failed`
+      )
+      assert.strictEqual(cancelled.world.store.runs.size, 2)
+    }))
+
+  it.effect("N-54: one line of the audit for each run that is made, in the name of who asked", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const outside = { broken: true }
+      const { id, retry, runs, world } = yield* life(Layer.merge(
+        Child.toLayer(() => fragile(log, outside)()),
+        W.toLayer(({ id }) => Child.execute({ id }))
+      ))
+      const [child] = yield* runs.list({ workflow: "Child" })
+      const { runId } = yield* retry()
+      const lines = (yield* world.backend.auditChain(0, 10)).filter(({ action }) => action === "run.retry")
+      const [made] = (yield* runs.show(runId)).children
+      assert.deepStrictEqual(
+        lines.map(({ detail, target, who }) => [who, target, JSON.parse(detail)]),
+        [["ada", made!.child, { from: child!.id, step: "pay" }], ["ada", runId, { from: id }]]
+      )
+    }))
+
+  it.effect("S1, S4, S11: at every crash point a retry comes to the same end, whoever asks for it again", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const hasFailed = (world: CrashHost.World) =>
+        Effect.map(world.backend.runs({ workflow: "W", status: ["failed"], limit: 1 }), ({ length }) => length > 0)
+      const report = yield* CrashExplorer.explore({
+        workflows: (world) => {
+          // Broken until the run has failed, in whichever life that is.
+          const outside = {
+            get broken() {
+              return !Effect.runSync(hasFailed(world))
+            }
+          }
+          return Layer.mergeAll(
+            Grandchild.toLayer(() => Effect.andThen(echo(log, "deep")("1"), fragile(log, outside)())),
+            Child.toLayer(({ id }) => Effect.andThen(echo(log, "middle")("1"), Grandchild.execute({ id }))),
+            W.toLayer(({ id }) => Effect.flatMap(Child.execute({ id }), (paid) => echo(log, "tell")(String(paid))))
+          )
+        },
+        drive: (host, world) =>
+          Effect.gen(function*() {
+            const id = yield* begin(host, W)
+            yield* world.look
+            // A host that is killed comes to rest too, before this is interrupted.
+            if (!(yield* hasFailed(world))) return
+            yield* (yield* verbs(host)).retry(id, { by: "ada" })
+            yield* host.settled
+            yield* world.look
+          }),
+        outside: (world) =>
+          Effect.map(
+            world.backend.runs({ limit: 10 }),
+            (rows) =>
+              assert.deepStrictEqual(rows.map(({ status, workflow }) => `${workflow} ${status}`).toSorted(), [
+                "Child completed",
+                "Child failed",
+                "Grandchild completed",
+                "Grandchild failed",
+                "W completed",
+                "W failed"
+              ])
+          )
+      })
+      assert.isAbove(report.writes, 12)
+      assert.strictEqual(report.crashes, report.writes * 2)
     }))
 })

@@ -1,4 +1,4 @@
-/** A project whose contract does two tasks, the second of which fails while the world is broken. */
+/** A project whose contract does two tasks, the second of which fails while the world is broken; another calls it. */
 import { defineConfig } from "@fermata/cli/Config"
 import { Effect } from "effect"
 import { appendFileSync } from "node:fs"
@@ -7,6 +7,7 @@ const log = (text: string) => appendFileSync(process.env["FIXTURE_LOG"]!, `${tex
 
 export default defineConfig({
   tasks: {
+    pack: () => Effect.sync(() => log("pack")),
     book: () => Effect.sync(() => log("book")),
     pay: () =>
       Effect.suspend(() => {

@@ -21,6 +21,7 @@ import { refused } from "../RecordedStep.ts"
 import { StepFailure } from "../StepFailure.ts"
 import type { Execute, Inside, Memory, Services, Settled, StepKinds, Tools, Visit } from "../StepKind.ts"
 import type { AnyStep } from "../StepShape.ts"
+import * as FirstFailure from "./FirstFailure.ts"
 import * as Undo from "./Undo.ts"
 
 /** A sequence executed more steps than its contract allows. */
@@ -179,13 +180,6 @@ const insideOf = <R>(sequence: Sequence<R>): Inside =>
     const walk = new Walk(visit.memory as RunMemory, within, { ...scope, ...names }, steps)
     return yield* Effect.mapError(
       Step.within((sequence as Sequence<never>)(walk), within),
-      ({ failure, key }) =>
-        new StepFailure({
-          reason: failure.reason,
-          message: `step "${key}" failed: ${failure.message}`,
-          retryable: false,
-          data: { step: key, ...(failure.data === undefined ? {} : { data: failure.data }) },
-          ...(failure.trace === undefined ? {} : { trace: failure.trace })
-        })
+      ({ failure, key }) => FirstFailure.around(key, failure)
     )
   })

@@ -381,7 +381,7 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
         linked: entry.linked,
         status: "running",
         startedAt: entry.at,
-        ...present(entry, "granted")
+        ...present(entry, "granted", "retryOf")
       })
       return
     case "ChildFinished": {

@@ -83,7 +83,7 @@ export const make = (
         return place.run.acts.send({
           id: `${id}:${run}`,
           kind: "inbox",
-          payload: StoredJson.textOf({ run, id, kind, message })
+          payload: StoredJson.textOf({ run: place.run.children.runOf(run), id, kind, message })
         })
       }
       const id = runtime.messages.newId(kind)

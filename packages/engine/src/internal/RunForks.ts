@@ -103,6 +103,10 @@ export interface Carried {
   readonly then: number
   /** Steps without an outcome keep the idempotency keys under which the other run has asked for them. */
   readonly keepsKeys?: boolean
+  /** The run that it is a child of. */
+  readonly parent?: string | undefined
+  /** The runs that go on for children of the other. */
+  readonly standIns?: ReadonlyMap<string, string>
 }
 
 /** What an entry of the original is in the run that carries on with it; `view` is the fold of `before`. */
@@ -110,7 +114,7 @@ export const carrier = (
   original: string,
   view: RunView.RunView,
   before: ReadonlyArray<Entry>,
-  { by, id, keepsKeys, now, payload, then }: Carried
+  { by, id, keepsKeys, now, parent, payload, standIns, then }: Carried
 ): (entry: Entry) => Entry => {
   const later = (due: number) => Math.ceil(now + Math.max(0, due - then))
   const fired = new Set(before.flatMap((entry) => entry._tag === "TimerFired" ? [entry.timer] : []))
@@ -122,8 +126,13 @@ export const carrier = (
           ...rest,
           ...(payload === undefined ? {} : { payload }),
           seed: entry.seed ?? original,
-          ...(by === undefined ? {} : { by })
+          ...(by === undefined ? {} : { by }),
+          ...(parent === undefined ? {} : { parent })
         }
+      }
+      case "ChildStarted": {
+        const child = standIns?.get(entry.child)
+        return child === undefined ? entry : { ...entry, child, retryOf: entry.retryOf ?? entry.child }
       }
       case "StepRequested":
         return keepsKeys === true || entry.idempotencyKey === undefined || isOver(RunView.step(view, entry.key))
@@ -154,17 +163,18 @@ export const carrier = (
   }
 }
 
-/** The row of a run that carries on with the history of another, as a top run. */
+/** The row of a run that carries on with the history of another, as a top run where there is none above it. */
 export const rowOf = (
   { restored: _restored, ...original }: RunRow,
   id: string,
   history: ReadonlyArray<Entry>,
-  now: number
+  now: number,
+  above?: Pick<RunRow, "id" | "root">
 ): RunRow => ({
   ...original,
   id,
-  root: id,
-  parent: null,
+  root: above?.root ?? id,
+  parent: above?.id ?? null,
   status: "queued",
   reason: null,
   waits: null,
@@ -297,13 +307,18 @@ const replaced = (
   settledBy: change.by ?? "fork"
 })
 
-/** Children that the fork waits for: it is told their end like the run that started them. */
-export const joins = Effect.fnUntraced(function*(store: Store["Service"], row: RunRow, history: ReadonlyArray<Entry>) {
+/** Children that the fork waits for: it is told their end like the run that started them. `stored` are those that will be there before it. */
+export const joins = Effect.fnUntraced(function*(
+  store: Store["Service"],
+  row: RunRow,
+  history: ReadonlyArray<Entry>,
+  stored: ReadonlyArray<RunRow> = []
+) {
   const finished = new Set(history.flatMap((entry) => entry._tag === "ChildFinished" ? [entry.child] : []))
   const rows: Array<OutboxRow> = []
   for (const entry of history) {
     if (entry._tag !== "ChildStarted" || !entry.linked || finished.has(entry.child)) continue
-    const child = yield* store.backend.run(entry.child)
+    const child = stored.find(({ id }) => id === entry.child) ?? (yield* store.backend.run(entry.child))
     const request: StartRequest = {
       id: entry.child,
       workflow: entry.workflow,

@@ -2,6 +2,7 @@
  * The runs that a run asks for, and how it leaves them.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as StoredJson from "@fermata/core/StoredJson"
 import type * as Effect from "effect/Effect"
 import * as ChildRecords from "../ChildRecords.ts"
 import * as Handover from "../Handover.ts"
@@ -25,8 +26,9 @@ export class ChildRequests implements ChildPort {
   ask(question: ChildQuestion, wait: boolean): Effect.Effect<JournalEntry.ExitJson | undefined> {
     return this.run.ask((resume) => {
       const { batch, ledger, pass, replayer } = this.run
-      const { granted, id, linked, payload, start, version, workflow } = question
-      const verdict = Answer.child(pass, replayer, question)
+      const asked = this.inPlace(question)
+      const { granted, id, linked, payload, start, version, workflow } = asked
+      const verdict = Answer.child(pass, replayer, asked)
       if (typeof verdict === "object") return this.run.diverge(verdict)
       if (verdict === "new") {
         this.run.append({
@@ -42,22 +44,27 @@ export class ChildRequests implements ChildPort {
       }
       let child = pass.children.get(id)
       if (child === undefined) pass.children.set(id, child = ChildRecords.make(ledger.children.get(id)!.entry))
-      const asked = child
-      if (asked.exit === undefined && ChildRecords.askAgain(asked, linked)) {
-        this.acts.send({ ...start, id: Leaving.numbered(start.id, asked.times) })
+      const { waiters } = child
+      if (child.exit === undefined && ChildRecords.askAgain(child, linked)) {
+        this.acts.send({ ...start, id: Leaving.numbered(start.id, child.times) })
       }
       if (!wait) return resume(undefined)
-      if (asked.exit !== undefined) return resume(Handover.copyOf(asked.exit))
-      asked.waiters.push(resume)
-      return () => Pass.remove(asked.waiters, resume)
+      if (child.exit !== undefined) return resume(Handover.copyOf(child.exit))
+      waiters.push(resume)
+      return () => Pass.remove(waiters, resume)
     })
   }
 
-  leave(id: string): void {
+  leave(asked: string): void {
+    const id = this.runOf(asked)
     const child = this.run.pass.children.get(id)
     if (child !== undefined && ChildRecords.leave(child)) {
       this.acts.send(Leaving.message(leaverOf(this.run), id, child.times))
     }
+  }
+
+  runOf(id: string): string {
+    return this.run.ledger.standIns.get(id) ?? id
   }
 
   /** The children that the code still holds, now that it is told to stop: it leaves each of them by itself, or waits for it in spite of that. */
@@ -74,5 +81,14 @@ export class ChildRequests implements ChildPort {
       }
     }
     return held
+  }
+
+  /** What the code asks for, of the run that goes on for it where there is one. */
+  private inPlace(question: ChildQuestion): ChildQuestion {
+    const id = this.runOf(question.id)
+    if (id === question.id) return question
+    const { start } = question
+    const payload = StoredJson.textOf({ ...JSON.parse(start.payload), id })
+    return { ...question, id, start: { ...start, id: `start:${this.run.row.id}:${id}`, payload } }
   }
 }

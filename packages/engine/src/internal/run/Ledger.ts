@@ -76,6 +76,8 @@ export interface Ledger {
   readonly timers: SparseMap<number, EntryOf<"TimerSet">>
   readonly approvals: SparseMap<string, RecordedApproval>
   readonly children: SparseMap<string, RecordedChild>
+  /** The children that go on for others, in a retry, by the ids that the code knows. */
+  readonly standIns: SparseMap<string, string>
   /** What the workflow did at once, by its key in `EntryRole`. */
   readonly acts: SparseMap<string, Entry>
   readonly signalIds: SparseSet<string>
@@ -116,6 +118,7 @@ export const empty = (): Ledger => ({
   timers: new SparseMap(),
   approvals: new SparseMap(),
   children: new SparseMap(),
+  standIns: new SparseMap(),
   acts: new SparseMap(),
   signalIds: new SparseSet(),
   takenEvents: new SparseSet(),
@@ -213,6 +216,7 @@ export const apply = (ledger: Ledger, entry: Entry): void => {
       return
     }
     case "ChildStarted":
+      if (entry.retryOf !== undefined) ledger.standIns.set(entry.retryOf, entry.child)
       return void ledger.children.set(entry.child, { entry, exit: undefined })
     case "ChildFinished": {
       const child = ledger.children.get(entry.child)

@@ -94,6 +94,8 @@ export interface ChildPort {
   readonly ask: (child: ChildQuestion, wait: boolean) => Effect.Effect<JournalEntry.ExitJson | undefined>
   /** The run is told to stop, and no longer waits for this child. It is left to those who still want it. */
   readonly leave: (id: string) => void
+  /** The run that the code means by this id: in a retry, the one that goes on for it. */
+  readonly runOf: (id: string) => string
 }
 
 /** What a run does at once. */
