@@ -108,7 +108,29 @@ describe("fermata serve", () => {
     assert.strictEqual((await login(strange.url)).status, 403)
   })
 
-  it("refuses half a certificate, one that is none, and networks that are none", async () => {
+  it("N-64: takes no more requests at once than it is told, and answers whether it lives all the same", async () => {
+    const project = new Project()
+    const server = await serving(project, "--no-work", "--max-requests", "2", "--max-requests-of-caller", "1")
+    const started = await server.post("/api/runs", { workflow: "Echo", input: { text: "hi" } })
+    const { runId } = await started.json() as { readonly runId: string }
+    const gone = new AbortController()
+    const held = fetch(`${server.url}/api/runs/${runId}?wait=60s`, { signal: gone.signal }).catch(() => "gone")
+    const asked = async (path: string, until: (status: number) => boolean) => {
+      for (;;) {
+        const response = await fetch(`${server.url}${path}`)
+        if (until(response.status)) return response
+      }
+    }
+    const refused = await asked("/api/runs", (status) => status === 429)
+    assert.strictEqual(refused.headers.get("retry-after"), "1")
+    assert.include(await refused.text(), "has 1 requests in flight, which is the most")
+    assert.strictEqual((await fetch(`${server.url}/api/heartbeat`)).status, 200)
+    gone.abort()
+    assert.strictEqual(await held, "gone")
+    assert.strictEqual((await asked("/api/runs", (status) => status !== 429)).status, 200)
+  })
+
+  it("refuses half a certificate, one that is none, networks that are none, and limits that let nobody in", async () => {
     const project = new Project()
     const says = async (args: ReadonlyArray<string>, text: string) => {
       const { code, stderr } = await project.fermata("serve", "--port", "0", ...args)
@@ -121,5 +143,7 @@ describe("fermata serve", () => {
     await says(["--tls-cert", odd, "--tls-key", odd], "--tls-cert and --tls-key are no certificate and its key")
     await says(["--tls-cert", "none.pem", "--tls-key", odd], "--tls-cert none.pem cannot be read")
     await says(["--trust-proxy", "everybody"], "expected networks such as 10.0.0.5/32, found everybody")
+    await says(["--max-requests", "0"], "0 is less than 1")
+    await says(["--max-requests-of-caller", "many"], "--max-requests-of-caller")
   })
 })

@@ -285,7 +285,8 @@ describe("metrics over HTTP", () => {
       const { response, text: served } = yield* ask("/api/metrics")
       assert.strictEqual(alone.headers.get("content-type"), response.headers.get("content-type"))
       // But for what is asked of a server, and its streams.
-      const own = (all: string) => all.split("\n").filter((line) => !/http_server_|fermata_streams_/.test(line))
+      const own = (all: string) =>
+        all.split("\n").filter((line) => !/http_server_|fermata_(streams|requests)_/.test(line))
       assert.deepStrictEqual(own(text), own(served))
       assert.isAbove(linesOf(text).sum("fermata_run_starts_total", { workflow: "order" }), 0)
     }).pipe(Effect.scoped, Effect.provide(served(EngineMetrics.layer))))

@@ -120,9 +120,11 @@ export class RangeNotSatisfiable extends Schema.TaggedError<RangeNotSatisfiable>
   }
 }
 
-/** The caller asks for more than it may at a time. */
+/** The caller asks for more than it may at a time, or the server has enough to do. Nothing was done. */
 export class TooManyRequests extends Schema.TaggedError<TooManyRequests>()("TooManyRequests", {
   problem: Schema.String,
+  /** Which limit was met, such as `requests` or `streams of a caller`. */
+  limit: Schema.optionalKey(Schema.String),
   /** When to ask again, in s; the header `Retry-After` says the same. */
   retryAfter: Schema.Int
 }, { httpApiStatus: 429 }) {

@@ -16,7 +16,7 @@ export const exitCodeTexts: Readonly<Record<number, string>> = {
   [exitCodes.completed]: "the run completed, or what was asked for is done",
   [exitCodes.failed]:
     "the run failed or was cancelled; doctor found a problem; audit verify found a line that is not as it was written; upgrade check or replay found code that does not fit; something went wrong",
-  [exitCodes.refused]: "bad usage, invalid input, or refused: nothing was done",
+  [exitCodes.refused]: "bad usage, invalid input, or refused, also by a server that has enough to do: nothing was done",
   [exitCodes.suspended]: "the run is suspended, or nobody serves it: somebody else must act"
 }
 

@@ -6,6 +6,7 @@ import { Feed } from "@fermata/engine/Feed"
 import * as NodeServer from "@fermata/host-node/NodeServer"
 import * as Server from "@fermata/server/Server"
 import * as ServerAccess from "@fermata/server/ServerAccess"
+import type { RequestLimits } from "@fermata/server/ServerOptions"
 import { Streams } from "@fermata/server/Streams"
 import * as Config_ from "effect/Config"
 import * as Context from "effect/Context"
@@ -39,12 +40,13 @@ export interface Options {
   readonly origins: ReadonlyArray<string>
   /** Networks of proxies. */
   readonly proxies: ReadonlyArray<string>
+  readonly requests?: RequestLimits
 }
 
 /** Serves until it is interrupted. */
 export const serve = (globals: Globals, options: Options): Effect.Effect<void, CommandFailed, Scope.Scope> =>
   Effect.gen(function*() {
-    const { names, origins, port, proxies, work } = options
+    const { names, origins, port, proxies, requests = {}, work } = options
     const tls = options.tls === undefined ? undefined : yield* readTls(options.tls)
     const config = yield* Config.loadOrRecall(globals, [process.cwd()])
     const host = yield* Host.open(globals, { command: "serve", worker: work, idle: !work, config })
@@ -61,6 +63,7 @@ export const serve = (globals: Globals, options: Options): Effect.Effect<void, C
         hosts: [...Listening.ownNames(options.host), ...names],
         origins,
         proxies,
+        requests,
         agents: yield* heads(config),
         ...(Option.isSome(callbackSecret) ? { callbackSecret: callbackSecret.value } : {})
       }),

@@ -45,6 +45,46 @@ describe("command lines at a server that does not answer as it should", () => {
     await says("http://ada:secret@127.0.0.1:1", "a URL carries no token")
   })
 
+  it("N-64: wait and ask again where the server has enough to do, and say so where that lasts", async () => {
+    const project = new Project()
+    const real = await served({ db: project.db, config, as: "ada" })
+    const asked: Array<string> = []
+    const problem = "This server has its 9 requests in flight"
+    const refusal = JSON.stringify({
+      type: "urn:fermata:problem:TooManyRequests",
+      title: "Too many requests",
+      status: 429,
+      detail: `${problem}; ask again in 0 s`,
+      error: { _tag: "TooManyRequests", problem, limit: "requests", retryAfter: 0 }
+    })
+    /** In front of the real one: refuses so many requests first. */
+    const busy = (times: number): RequestListener => async ({ method, url }, response) => {
+      asked.push(`${method} ${url}`)
+      if (asked.length <= times) {
+        response.writeHead(429, { "content-type": "application/problem+json", "retry-after": "0" })
+        return void response.end(refusal)
+      }
+      const answered = await fetch(`${real.url}${url}`)
+      response.writeHead(answered.status, { "content-type": answered.headers.get("content-type") ?? "" })
+      response.end(await answered.text())
+    }
+    const soon = await project.type(["runs", "ls", "--json", "--server", await listening(busy(3))])
+    assert.deepStrictEqual([soon.code, soon.stdout], [0, ""], soon.stderr)
+    assert.deepStrictEqual(asked.slice(0, 4), Array.from({ length: 4 }, () => "GET /api/me"))
+    assert.isTrue(asked.some((line) => line.startsWith("GET /api/runs?")))
+
+    asked.length = 0
+    const url = await listening(busy(Number.POSITIVE_INFINITY))
+    const late = await project.type(["runs", "ls", "--server", url])
+    assert.deepStrictEqual([late.code, late.stdout], [2, ""])
+    assert.include(late.stderr, `The server at ${url} has enough to do: ${problem}`)
+    assert.include(late.stderr, "nothing was done of it")
+    assert.include(late.stderr, "serve --max-requests")
+    assert.lengthOf(asked, 4)
+    const asJson = await project.type(["runs", "cancel", "1f0c", "--json", "--server", url])
+    assert.deepStrictEqual([asJson.code, asJson.json.error.code], [2, "TooManyRequests"])
+  })
+
   it("show their token, and are told which scope it lacks", { timeout: 60_000 }, async () => {
     const project = new Project()
     const { url } = await served({ db: project.db, config, as: "ada" })

@@ -65,8 +65,8 @@ export const scraped: Effect.Effect<Effect.Effect<string, StorageFailed>, never,
 /** Every metric of this process as Prometheus reads them: version 0.0.4 of its text. */
 export const text: Effect.Effect<string> = PrometheusMetrics.format({ metricNameMapper: Meters.prometheusName })
 
-/** Counts what a server is asked, and the streams that are open, beside what the engine does. */
-export const meters: Effect.Effect<Pick<Meters.Meters, "request" | "streams">> = Effect.map(
+/** Counts what a server is asked, and refuses, and what it has open, beside what the engine does. */
+export const meters: Effect.Effect<Pick<Meters.Meters, "refused" | "request" | "requests" | "streams">> = Effect.map(
   Effect.context<never>(),
   Meters.make
 )

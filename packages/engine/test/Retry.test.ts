@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as CrashExplorer from "@fermata/testing/CrashExplorer"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Layer, Schedule, Schema } from "effect"
+import { CurrentActor } from "../src/Actor.ts"
 import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
@@ -482,6 +483,20 @@ describe("Runs.retry of a run that failed of a child", () => {
         lines.map(({ detail, target, who }) => [who, target, JSON.parse(detail)]),
         [["ada", made!.child, { from: child!.id, step: "pay" }], ["ada", runId, { from: id }]]
       )
+    }))
+
+  it.effect("a request that has a key is answered by the retry that it asks for, and not by that of a child", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const outside = { broken: true }
+      const { id, runs, world } = yield* life(Layer.merge(
+        Child.toLayer(() => fragile(log, outside)()),
+        W.toLayer(({ id }) => Child.execute({ id }))
+      ))
+      const request = { caller: "ada", key: "once", route: "retry", hash: "h" }
+      const { runId } = yield* Effect.provideService(runs.retry(id), CurrentActor, { who: "ada", how: "http", request })
+      const kept = yield* world.backend.request("ada", "once")
+      assert.deepInclude(JSON.parse(kept!.answer!), { runId, from: id, joined: false })
     }))
 
   it.effect("S1, S4, S11: at every crash point a retry comes to the same end, whoever asks for it again", () =>

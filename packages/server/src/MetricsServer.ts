@@ -7,6 +7,7 @@ import { Access } from "@fermata/api/Access"
 import { RouteNotFound } from "@fermata/api/ApiErrors"
 import * as SystemGroup from "@fermata/api/SystemGroup"
 import * as EngineMetrics from "@fermata/engine/EngineMetrics"
+import type { HostClock } from "@fermata/engine/HostClock"
 import type { Store } from "@fermata/engine/Store"
 import * as Effect from "effect/Effect"
 import * as HttpApi from "effect/http-api/HttpApi"
@@ -16,18 +17,19 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as Front from "./internal/Front.ts"
+import { InFlight } from "./internal/InFlight.ts"
 import * as ProblemResponse from "./internal/ProblemResponse.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
 
 /** Adds the route to a router, for tokens of the scope `read`. Give `EngineMetrics.layer` beside it, which counts. */
 export const routes = (
   options: Pick<ServerOptions, "hosts" | "proxies"> = {}
-): Layer.Layer<never, never, Access | Store | HttpRouter.HttpRouter> =>
+): Layer.Layer<never, never, Access | HostClock | Store | HttpRouter.HttpRouter> =>
   Layer.mergeAll(
     Front.layer(options, (_, path) => path === SystemGroup.metrics.path ? path : undefined),
     nothingElse,
     HttpApiBuilder.layer(MetricsApi).pipe(Layer.provide(handlers), Layer.provide(HttpServer.layerServices))
-  )
+  ).pipe(Layer.provide(InFlight.layer()))
 
 // ----------------------------------------------------------------------------
 // internal

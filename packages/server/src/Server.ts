@@ -32,6 +32,7 @@ import * as DiffHandlers from "./internal/DiffHandlers.ts"
 import * as Docs from "./internal/Docs.ts"
 import * as EventsHandlers from "./internal/EventsHandlers.ts"
 import * as Front from "./internal/Front.ts"
+import { InFlight } from "./internal/InFlight.ts"
 import * as JournalHandlers from "./internal/JournalHandlers.ts"
 import * as PolicyHandlers from "./internal/PolicyHandlers.ts"
 import * as Requests from "./internal/Requests.ts"
@@ -89,7 +90,7 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
       Layer.provide([AccessTokens.layer, AuditLog.layer, Bulk.layer, Tenants.layer]),
       Layer.provideMerge(Streams.layer(options.streams))
     )
-  )
+  ).pipe(Layer.provide(InFlight.layer(options.requests)))
 
 /** The routes as a Fetch handler, for Hono, Next, Express, Bun, Deno or Workers. `dispose` ends what the layer has begun. */
 export const toWebHandler = <E>(

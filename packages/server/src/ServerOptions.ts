@@ -27,10 +27,20 @@ export interface ServerOptions {
   readonly agents?: ReadonlyArray<AgentHead>
   /** The longest body (bytes) that is read; 2 MiB when absent. */
   readonly maxBody?: number
+  /** How many requests are answered at once. One more is refused with 429 and `Retry-After`. */
+  readonly requests?: RequestLimits
   /** How many streams may be open at once. */
   readonly streams?: Limits
   /** Whether the description of the API is there as a page, at `/docs`; it is when absent. */
   readonly docs?: boolean
+}
+
+/** How many requests are answered at once, each from its head on until its answer begins. */
+export interface RequestLimits {
+  /** Of all callers, in this process; 1,000 when absent. `GET /api/heartbeat` is answered beside them. */
+  readonly most?: number
+  /** Of one caller, whichever of its tokens it shows; 500 when absent. */
+  readonly mostOfCaller?: number
 }
 
 /** The longest body (bytes) that is read where nobody says otherwise. */

@@ -82,13 +82,19 @@ export class Streams extends Context.Service<Streams, {
             Effect.suspend(() => {
               const caller = Callers.keyOf(tenant === undefined ? { name } : { name, tenant })
               const refused = places.size >= most
-                ? `This server has its ${most} streams open`
+                ? { problem: `This server has its ${most} streams open`, limit: "streams" }
                 : (byCaller.get(caller) ?? 0) >= mostOfCaller
-                ? `${name} has ${mostOfCaller} streams open, which is the most`
+                ? {
+                  problem: `${name} has ${mostOfCaller} streams open, which is the most`,
+                  limit: "streams of a caller"
+                }
                 : tenant !== undefined && (byTenant.get(tenant) ?? 0) >= quota
-                ? `The tenant ${tenant} has ${quota} streams open, which is the most`
+                ? {
+                  problem: `The tenant ${tenant} has ${quota} streams open, which is the most`,
+                  limit: "streams of a tenant"
+                }
                 : undefined
-              if (refused !== undefined) return Effect.fail(new TooManyRequests({ problem: refused, retryAfter: 5 }))
+              if (refused !== undefined) return Effect.fail(new TooManyRequests({ ...refused, retryAfter: 5 }))
               const place = new Seat(session, isClosing ? "closing" : undefined)
               const taken = Effect.acquireRelease(
                 Effect.sync(() => {
@@ -106,10 +112,13 @@ export class Streams extends Context.Service<Streams, {
                     if (places.size === 0) gone.openUnsafe()
                   })
               )
-              return Effect.tap(taken, () =>
-                ticking !== undefined ? Effect.void : Effect.map(Effect.forkIn(tick, scope), (fiber) => {
-                  ticking = fiber
-                }))
+              return Effect.tap(
+                taken,
+                () =>
+                  ticking !== undefined ? Effect.void : Effect.map(Effect.forkIn(tick, scope), (fiber) => {
+                    ticking = fiber
+                  })
+              )
             }),
           close: Effect.suspend(() => {
             isClosing = true

@@ -20,6 +20,15 @@ const several = (name: string, metavar: string, description: string) =>
     Flag.atLeast(0)
   )
 
+/** An option that is a limit. */
+const atMost = (name: string, description: string) =>
+  Flag.Int(name).pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription(description),
+    Flag.filter((limit) => limit >= 1, (limit) => `${limit} is less than 1`),
+    Flag.optional
+  )
+
 /** `fermata serve` */
 export const commandServe = Command.make("serve", {
   port: Flag.Int("port").pipe(
@@ -55,13 +64,23 @@ export const commandServe = Command.make("serve", {
         (networks) => `expected networks such as 10.0.0.5/32, found ${networks.join(", ")}`
       )
     ),
+  maxRequests: atMost(
+    "max-requests",
+    "Answer at most so many requests at once, and refuse others with 429; default 1000"
+  ),
+  maxRequestsOfCaller: atMost(
+    "max-requests-of-caller",
+    "The same for each caller, by the name of its tokens; default 500"
+  ),
   work: Flag.Boolean("work").pipe(
     Flag.withDescription(
       "Work on runs beside it, as a worker does, which is the default; with --no-work it serves alone"
     ),
     Flag.withDefault(true)
   )
-}, ({ allowHost, allowOrigin, host, port, tlsCert, tlsKey, trustProxy, work }) =>
+}, (
+  { allowHost, allowOrigin, host, maxRequests, maxRequestsOfCaller, port, tlsCert, tlsKey, trustProxy, work }
+) =>
   Effect.gen(function*() {
     const cert = Option.getOrUndefined(tlsCert)
     const key = Option.getOrUndefined(tlsKey)
@@ -76,7 +95,11 @@ export const commandServe = Command.make("serve", {
       tls: cert === undefined || key === undefined ? undefined : { cert, key },
       names: allowHost,
       origins: allowOrigin,
-      proxies: trustProxy
+      proxies: trustProxy,
+      requests: {
+        ...(Option.isSome(maxRequests) ? { most: maxRequests.value } : {}),
+        ...(Option.isSome(maxRequestsOfCaller) ? { mostOfCaller: maxRequestsOfCaller.value } : {})
+      }
     }))
   })).pipe(
     Command.withDescription("Serve runs over HTTP, and work on them, until it is stopped"),

@@ -73,7 +73,16 @@ export const of = (place: ServerPlace, error: Between): Effect.Effect<CommandFai
     case "RangeNotSatisfiable":
       return Effect.succeed(refused(error._tag, error.message))
     case "TooManyRequests":
-      return Effect.succeed(failed("TooManyRequests", `The server at ${place.url} refuses for now: ${error.message}`))
+      return Effect.succeed(
+        refused("TooManyRequests", `The server at ${place.url} has enough to do: ${error.message}`, [
+          "nothing was done of it, and may be asked for again later",
+          ...error.limit?.startsWith("requests") === true
+            ? [
+              "whoever runs the server says how much it takes at once (serve --max-requests, --max-requests-of-caller)"
+            ]
+            : []
+        ])
+      )
     case "ServerFailed":
       return Effect.succeed(failed("ServerFailed", `${error.message} (${place.url})`))
     case "SchemaError":

@@ -27,6 +27,8 @@ export const all = {
   "fermata.store.commit.duration": { kind: "seconds", text: "Duration of transactions of the store" },
   "fermata.event_loop.lag": { kind: "seconds", text: "How late the event loop is" },
   "fermata.streams.open": { kind: "gauge", text: "Streams that clients have open" },
+  "fermata.requests.open": { kind: "gauge", text: "Requests that are being answered" },
+  "fermata.requests.refused": { kind: "counter", text: "Requests that were refused for want of room, by the limit" },
   "http.server.request.duration": { kind: "seconds", text: "From a request to the head of its response" }
 } as const
 
@@ -47,6 +49,10 @@ export interface Meters {
   readonly request: (method: string, route: string, status: number, millis: number) => void
   /** So many streams are open. */
   readonly streams: (open: number) => void
+  /** So many requests are being answered. */
+  readonly requests: (open: number) => void
+  /** A request was refused by this limit. */
+  readonly refused: (limit: string) => void
 }
 
 /** Counts in the registry of this context. */
@@ -68,7 +74,9 @@ export const make = (context: Context.Context<never>): Meters => {
         "http.route": route,
         "http.response.status_code": String(status)
       }),
-    streams: (open) => update("fermata.streams.open", open, {})
+    streams: (open) => update("fermata.streams.open", open, {}),
+    requests: (open) => update("fermata.requests.open", open, {}),
+    refused: (limit) => update("fermata.requests.refused", 1, { limit })
   }
 }
 

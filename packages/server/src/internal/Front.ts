@@ -1,8 +1,8 @@
 /**
- * What every request passes first: who it says it is for, where it comes from
- * and what it carries. Whatever is refused here or behind it is a problem document.
+ * What every request passes first: who it says it is for, where it comes from,
+ * whether there is room for it, and what it carries. Whatever is refused here or behind it is a problem document.
  */
-import { BadRequest, Forbidden, UnsupportedMediaType } from "@fermata/api/ApiErrors"
+import { BadRequest, Forbidden, TooManyRequests, UnsupportedMediaType } from "@fermata/api/ApiErrors"
 import { routeAt } from "@fermata/api/RouteTable"
 import * as JsonText from "@fermata/core/JsonText"
 import * as CallerSpan from "@fermata/engine/CallerSpan"
@@ -21,29 +21,31 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as Tracer from "effect/Tracer"
 import type { unhandled } from "effect/Types"
 import { defaultMaxBody, type ServerOptions } from "../ServerOptions.ts"
+import * as Callers from "./Callers.ts"
+import { CurrentPlace, InFlight } from "./InFlight.ts"
 import * as ProblemResponse from "./ProblemResponse.ts"
 
 /** Stands before all routes of a router. What its metrics call the route of a request, `routeOf` says. */
 export const layer = (
   options: ServerOptions,
   routeOf: typeof routeAt = routeAt
-): Layer.Layer<never, never, HttpRouter.HttpRouter> => {
+): Layer.Layer<never, never, HttpRouter.HttpRouter | InFlight> => {
   const most = options.maxBody ?? defaultMaxBody
   const hosts = new Set([...loopback, ...(options.hosts ?? []).map((host) => host.toLowerCase())])
   const origins = new Set(options.origins ?? [])
   const trustedProxies = (options.proxies ?? []).map(IpNetwork.fromStringUnsafe)
   return HttpRouter.middleware(
-    Effect.map(
-      EngineMetrics.meters,
-      ({ request: tell }) =>
-      (
+    Effect.gen(function*() {
+      const { request: tell } = yield* EngineMetrics.meters
+      const inFlight = yield* InFlight
+      return (
         route: Route
       ): Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled, HttpServerRequest> =>
         Effect.gen(function*() {
           const request = yield* HttpServerRequest
-          const refusal = refusalOf(request, hosts, origins) ??
-            (hasBody(request) ? yield* bodyRefusal(request) : undefined)
-          return refusal === undefined ? yield* asked(request, route) : ProblemResponse.of(refusal)
+          const refusal = refusalOf(request, hosts, origins)
+          if (refusal !== undefined) return ProblemResponse.of(refusal)
+          return yield* placed(inFlight, request, answered(request, route))
         }).pipe(
           HttpMiddleware.xForwardedHeaders({ trustedProxies }),
           Effect.provideService(MaxBodySize, ByteSize.bytes(most)),
@@ -55,7 +57,7 @@ export const layer = (
           Effect.map(HttpServerResponse.setHeaders(safe)),
           measured(tell, routeOf)
         )
-    ),
+    }),
     { global: true }
   )
 }
@@ -82,6 +84,29 @@ const measured = (tell: Tell, routeOf: typeof routeAt) =>
     tell(method, routeOf(method, path) ?? "(none)", response.status, millis)
     return response
   })
+
+/** Answers with a place, or says that there is none. Whether the server lives is told in any case. */
+const placed = <E, R>(
+  inFlight: InFlight["Service"],
+  request: HttpServerRequest,
+  answer: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> =>
+  heartbeat.test(ProblemResponse.pathOf(request)) ? answer : Effect.acquireUseRelease(
+    Effect.sync(() => inFlight.enter(Callers.shown(request))),
+    (place) =>
+      place instanceof TooManyRequests
+        ? inFlight.refuse(request, place)
+        : Effect.provideService(answer, CurrentPlace, place),
+    (place) => place instanceof TooManyRequests ? Effect.void : Effect.sync(place.leave)
+  )
+
+const heartbeat = /^\/api\/heartbeat\/?$/
+
+/** Looks at the body before the route does. */
+const answered = Effect.fnUntraced(function*(request: HttpServerRequest, route: Route) {
+  const refusal = hasBody(request) ? yield* bodyRefusal(request) : undefined
+  return refusal === undefined ? yield* asked(request, route) : ProblemResponse.of(refusal)
+})
 
 /** Where no tracer makes a span for the request, what it starts is linked to that of its caller. */
 const asked = <A, E, R>({ headers }: HttpServerRequest, route: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

@@ -1,18 +1,21 @@
 /**
- * Requests that are refused for who sends them are counted, and one of them a
- * minute is told to the log: they have done nothing, so they are no matter of the
- * audit, and whoever sends many fills nothing by it.
+ * Requests that are refused for who sends them, or for want of room, are counted,
+ * and one of them a minute is told to the log: they have done nothing, so they are
+ * no matter of the audit, and whoever sends many fills nothing by it.
  */
-import type { Forbidden, Unauthorized } from "@fermata/api/ApiErrors"
+import type { Forbidden, TooManyRequests, Unauthorized } from "@fermata/api/ApiErrors"
 import type { HostClock } from "@fermata/engine/HostClock"
 import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as ProblemResponse from "./ProblemResponse.ts"
 
 /** Counts a refusal, and tells how many there have been since it last told of one. */
-export type Count = (request: HttpServerRequest, refusal: Forbidden | Unauthorized) => Effect.Effect<void>
+export type Count = (
+  request: HttpServerRequest,
+  refusal: Forbidden | TooManyRequests | Unauthorized
+) => Effect.Effect<void>
 
-/** Counts the refusals of one server. */
+/** Counts the refusals of one kind, of one server. */
 export const make = (clock: HostClock["Service"]): Count => {
   let untold = 0
   let next = Number.NEGATIVE_INFINITY

@@ -1,6 +1,7 @@
 /**
  * What stands before each route, behind whoever lets its caller in: on whose
- * behalf the engine acts, and whether the request was answered before.
+ * behalf the engine acts, whether its caller has room for one more request, and
+ * whether the request was answered before.
  */
 import { Caller, ForTenants, tenantHeader } from "@fermata/api/Access"
 import { AnswerToldOnce, BadRequest, Forbidden, KeyReused } from "@fermata/api/ApiErrors"
@@ -21,16 +22,20 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Acting from "./Acting.ts"
 import * as Callers from "./Callers.ts"
+import { CurrentPlace, InFlight } from "./InFlight.ts"
 import * as ProblemResponse from "./ProblemResponse.ts"
 
 /** The requests of the store of this process. */
-export const layer: Layer.Layer<Idempotency, never, Store> = Layer.effect(
+export const layer: Layer.Layer<Idempotency, never, InFlight | Store> = Layer.effect(
   Idempotency,
   Effect.gen(function*() {
     const { backend } = yield* Store
+    const inFlight = yield* InFlight
     return Idempotency.of(Effect.fnUntraced(function*(route, { endpoint, group }) {
       const caller = yield* Caller
       const request = yield* HttpServerRequest
+      const refusal = (yield* CurrentPlace)?.of(caller)
+      if (refusal !== undefined) return yield* inFlight.refuse(request, refusal)
       const isForTenants = Context.get(Context.merge(group.annotations, endpoint.annotations), ForTenants)
       const tenant = yield* tenantOf(request, caller, isForTenants)
       const within = <A, E, R>(act: Effect.Effect<A, E, R>) => Effect.provideService(act, CurrentTenant, tenant)

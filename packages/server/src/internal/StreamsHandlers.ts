@@ -12,13 +12,13 @@ import { Store } from "@fermata/engine/Store"
 import { Tenants } from "@fermata/engine/Tenants"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Result from "effect/Result"
 import { Streams } from "../Streams.ts"
 import * as AgentTold from "./AgentTold.ts"
 import * as AllStream from "./AllStream.ts"
 import * as EventStream from "./EventStream.ts"
-import * as ProblemResponse from "./ProblemResponse.ts"
+import { InFlight } from "./InFlight.ts"
 import * as RunStream from "./RunStream.ts"
 import * as TokenStream from "./TokenStream.ts"
 
@@ -33,6 +33,7 @@ export const layer = HttpApiBuilder.group(
     const chunks = yield* Chunks
     const streams = yield* Streams
     const tenants = yield* Tenants
+    const inFlight = yield* InFlight
     const all = AllStream.make({ feed, runs })
     /** Answers with a stream, which has a place as long as its request lasts, so that none is kept for an answer that nobody reads. */
     const opened = Effect.fnUntraced(function*(told: Omit<EventStream.Told, "place">) {
@@ -40,7 +41,7 @@ export const layer = HttpApiBuilder.group(
       const quota = caller.tenant === undefined ? undefined : (yield* tenants.quotasOf(caller.tenant)).streams
       const place = yield* Effect.result(streams.enter(caller, quota))
       return Result.isFailure(place)
-        ? ProblemResponse.of(place.failure)
+        ? yield* inFlight.refuse(yield* HttpServerRequest, place.failure)
         : yield* EventStream.response({ ...told, place: place.success })
     })
     return handlers

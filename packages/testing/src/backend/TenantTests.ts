@@ -1,5 +1,6 @@
 /** Conformance: tenants, whose name stands before the ids of what is theirs. */
 import { assert } from "@effect/vitest"
+import { bulkWorkflow } from "@fermata/core/BulkAct"
 import type { Backend, QuotaOp, StartOp } from "@fermata/engine/Backend"
 import * as Effect from "effect/Effect"
 import { issue } from "./AccessTests.ts"
@@ -60,6 +61,7 @@ export const tenantTests = (test: Test): void => {
       assert.deepStrictEqual(yield* listed({ root: "beta~1" }), [])
       assert.strictEqual(yield* backend.runCount({ tenant: "acme" }), 3)
       assert.strictEqual(yield* backend.runCount({ tenant: "none" }), 0)
+      yield* one(backend, start("acme~own", { workflow: bulkWorkflow }))
       assert.deepStrictEqual(yield* backend.censusOf("acme"), {
         byStatus: { queued: 2, suspended: 1 },
         byReason: { signal: 1 }
