@@ -37,9 +37,9 @@ export interface ServerOptions {
 
 /** How many requests are answered at once, each from its head on until its answer begins. */
 export interface RequestLimits {
-  /** Of all callers, in this process; 1,000 when absent. `GET /api/heartbeat` is answered beside them. */
+  /** Of all callers, in this process; 2,000 when absent. `GET /api/heartbeat` is answered beside them. */
   readonly most?: number
-  /** Of one caller, whichever of its tokens it shows; 500 when absent. */
+  /** Of one caller, whichever of its tokens it shows; 1,000 when absent. */
   readonly mostOfCaller?: number
 }
 

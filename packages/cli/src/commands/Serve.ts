@@ -66,11 +66,11 @@ export const commandServe = Command.make("serve", {
     ),
   maxRequests: atMost(
     "max-requests",
-    "Answer at most so many requests at once, and refuse others with 429; default 1000"
+    "Answer at most so many requests at once, and refuse others with 429; default 2000"
   ),
   maxRequestsOfCaller: atMost(
     "max-requests-of-caller",
-    "The same for each caller, by the name of its tokens; default 500"
+    "The same for each caller, by the name of its tokens; default 1000"
   ),
   work: Flag.Boolean("work").pipe(
     Flag.withDescription(

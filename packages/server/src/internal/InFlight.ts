@@ -88,7 +88,7 @@ class Room {
   private readonly byCaller = new Map<string, number>()
   private readonly tokens = new Map<string, Shown>()
 
-  constructor({ most = 1_000, mostOfCaller = 500 }: RequestLimits) {
+  constructor({ most = 2_000, mostOfCaller = 1_000 }: RequestLimits) {
     this.most = most
     this.mostOfCaller = mostOfCaller
   }
