@@ -253,62 +253,66 @@ describe("the stream of an agent in other forms", () => {
       })
     ))
 
-  it.effect("N-04: what a model has said that another answers for is closed and named as void in AG-UI, also where nobody has the parts any more, live and resumed at every place", () =>
-    Effect.gen(function*() {
-      const gate = yield* Deferred.make<void>()
-      const spare = Agent.make("spare", { instructions: "Try.", model: ["m", "n"] })
-      // What the second says begins as the first, goes on otherwise, and is longer.
-      const m: Script = () => [
-        Scripted.thought("It is this."),
-        ...say("The answer is four, of course"),
-        Scripted.fail("stream cut")
-      ]
-      const n: Script = () =>
-        Effect.as(
-          Deferred.await(gate),
-          calls(Scripted.thought("It is"), Scripted.text("The answer is five, of course, and not four."))
-        )
-      yield* Effect.scoped(Effect.gen(function*() {
-        const test = yield* TestHost
-        const run = yield* spare.start("go", { id: "1" })
-        const heard: Array<AgentEncoding.Sent> = []
-        const following = yield* Effect.forkScoped(
-          Stream.runForEach(
-            AgentEncoding.of(run, { format: "ag-ui" }),
-            (sent) => Effect.sync(() => void heard.push(...sent))
-          ),
-          { startImmediately: true }
-        )
-        yield* test.adjust("1 second")
-        // Heard while the first model spoke, and not yet that this is void.
-        const said = heard.findIndex(({ data }) => data.includes("fermata.restart"))
-        const before = heard.slice(0, said)
-        assert.include(Object.values(agUi(before).texts), "The answer is four, of course")
-        yield* Deferred.succeed(gate, undefined)
-        yield* test.adjust("10 seconds")
-        yield* Fiber.join(following)
-        const whole = agUi(heard)
-        const texts = ["It is", "The answer is five, of course, and not four."]
-        assert.deepStrictEqual(Object.values(whole.texts).sort(), texts)
-        const shownBy = yield* clientShows(heard, "whole")
-        assert.deepStrictEqual(shownBy, [`assistant ${texts[1]}`, `reasoning ${texts[0]}`])
-        // The run is over, so that nobody has its parts.
-        for (const index of before.keys()) {
-          const first = before.slice(0, index + 1)
-          const all = [...first, ...yield* sentOf(run, "ag-ui", first)]
-          const place = `behind ${index}: ${first[index]!.data}`
-          assert.deepStrictEqual(plain(agUi(all)), plain(whole), place)
-          assert.deepStrictEqual(yield* clientShows(all, place), shownBy, place)
-          for (let next = index + 1; next < all.length - 1; next++) {
-            const rest = all.slice(0, next + 1)
-            const told = [...rest, ...yield* sentOf(run, "ag-ui", rest)]
-            const then = `${place}, then behind ${next}: ${all[next]!.data}`
-            assert.deepStrictEqual(plain(agUi(told)), plain(whole), then)
-            assert.deepStrictEqual(yield* clientShows(told, then), shownBy, then)
+  // The thoughts of the first and of the second: what was said goes on otherwise in both, or in the text alone.
+  it.effect.each([["It is this.", "It is"], ["It is", "It is this."]])(
+    "N-04: what a model has said that another answers for is closed and named as void in AG-UI, also where nobody has the parts any more, live and resumed at every place: %s",
+    ([first, second]) =>
+      Effect.gen(function*() {
+        const gate = yield* Deferred.make<void>()
+        const spare = Agent.make("spare", { instructions: "Try.", model: ["m", "n"] })
+        // What the second says begins as the first, goes on otherwise, and is longer.
+        const m: Script = () => [
+          Scripted.thought(first!),
+          ...say("The answer is four, of course"),
+          Scripted.fail("stream cut")
+        ]
+        const n: Script = () =>
+          Effect.as(
+            Deferred.await(gate),
+            calls(Scripted.thought(second!), Scripted.text("The answer is five, of course, and not four."))
+          )
+        yield* Effect.scoped(Effect.gen(function*() {
+          const test = yield* TestHost
+          const run = yield* spare.start("go", { id: "1" })
+          const heard: Array<AgentEncoding.Sent> = []
+          const following = yield* Effect.forkScoped(
+            Stream.runForEach(
+              AgentEncoding.of(run, { format: "ag-ui" }),
+              (sent) => Effect.sync(() => void heard.push(...sent))
+            ),
+            { startImmediately: true }
+          )
+          yield* test.adjust("1 second")
+          // Heard while the first model spoke, and not yet that this is void.
+          const said = heard.findIndex(({ data }) => data.includes("fermata.restart"))
+          const before = heard.slice(0, said)
+          assert.include(Object.values(agUi(before).texts), "The answer is four, of course")
+          yield* Deferred.succeed(gate, undefined)
+          yield* test.adjust("10 seconds")
+          yield* Fiber.join(following)
+          const whole = agUi(heard)
+          const texts = [second!, "The answer is five, of course, and not four."]
+          assert.deepStrictEqual(Object.values(whole.texts).sort(), texts)
+          const shownBy = yield* clientShows(heard, "whole")
+          assert.deepStrictEqual(shownBy, [`assistant ${texts[1]}`, `reasoning ${texts[0]}`])
+          // The run is over, so that nobody has its parts.
+          for (const index of before.keys()) {
+            const heardFirst = before.slice(0, index + 1)
+            const all = [...heardFirst, ...yield* sentOf(run, "ag-ui", heardFirst)]
+            const place = `behind ${index}: ${heardFirst[index]!.data}`
+            assert.deepStrictEqual(plain(agUi(all)), plain(whole), place)
+            assert.deepStrictEqual(yield* clientShows(all, place), shownBy, place)
+            for (let next = index + 1; next < all.length - 1; next++) {
+              const rest = all.slice(0, next + 1)
+              const told = [...rest, ...yield* sentOf(run, "ag-ui", rest)]
+              const then = `${place}, then behind ${next}: ${all[next]!.data}`
+              assert.deepStrictEqual(plain(agUi(told)), plain(whole), then)
+              assert.deepStrictEqual(yield* clientShows(told, then), shownBy, then)
+            }
           }
-        }
-      })).pipe(Effect.provide(world({ m, n }, spare.layer)))
-    }))
+        })).pipe(Effect.provide(world({ m, n }, spare.layer)))
+      })
+  )
 
   it.effect("N-04: what a model has said of an answer that never comes is closed and void in AG-UI, where the run is stopped or fails, live and resumed at every place", () =>
     Effect.gen(function*() {
