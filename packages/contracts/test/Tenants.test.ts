@@ -109,7 +109,11 @@ describe("events of tenants, to contracts", () => {
       yield* beta(events.emit("engine.step.completed", { runId, stepId: "work", output: 1 }))
       yield* settled
       assert.deepStrictEqual(yield* runs.journal(runId), before)
-      yield* acme(events.emit("engine.step.completed", { runId, stepId: "work", output: 1 }))
+      const named = Tenant.local(runId)
+      yield* events.emit("engine.step.completed", { runId: named, stepId: "work", output: 1 })
+      yield* settled
+      assert.deepStrictEqual(yield* runs.journal(runId), before)
+      yield* acme(events.emit("engine.step.completed", { runId: named, stepId: "work", output: 1 }))
       yield* settled
       assert.strictEqual((yield* runs.find(runId)).status, "completed")
     })

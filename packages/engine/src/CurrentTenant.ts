@@ -21,12 +21,13 @@ export const within = (tenant: string) => <A, E, R>(effect: Effect.Effect<A, E, 
     : Effect.die(new Error(`"${tenant}" is no tenant: ${Tenant.nameRule}`))
 
 /** The tenant of whoever acts. */
-export const current: Effect.Effect<string | undefined> = Effect.withFiber((fiber) =>
-  Effect.succeed(fiber.getRef(CurrentTenant))
+export const current: Effect.Effect<string | undefined> = Effect.withFiberSucceed((fiber) =>
+  fiber.getRef(CurrentTenant)
 )
 
 /** The id as the tenant of whoever acts has it. */
-export const idOf = (id: string): Effect.Effect<string> => Effect.map(current, (tenant) => Tenant.qualify(tenant, id))
+export const idOf = (id: string): Effect.Effect<string> =>
+  Effect.withFiberSucceed((fiber) => Tenant.qualify(fiber.getRef(CurrentTenant), id))
 
 /** What of a filter confines it to the tenant of whoever acts. */
 export const filter: Effect.Effect<{ readonly tenant?: string }> = Effect.map(

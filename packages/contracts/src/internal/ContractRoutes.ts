@@ -8,6 +8,7 @@ import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Upcast from "@fermata/core/Upcast"
 import type { Backend, StorageFailed } from "@fermata/engine/Backend"
+import * as CurrentTenant from "@fermata/engine/CurrentTenant"
 import type { Delivery, Extension } from "@fermata/engine/Extension"
 import { engineSource, type EventMessage } from "@fermata/engine/StartRequest"
 import * as Effect from "effect/Effect"
@@ -54,7 +55,8 @@ export const make = (
       if (Exit.isFailure(said)) {
         return yield* ignored(event, "its payload is not { runId, stepId, output } or { runId, stepId, error }")
       }
-      const { error, output = null, runId, stepId } = said.value
+      const { error, output = null, stepId } = said.value
+      const runId = yield* CurrentTenant.idOf(said.value.runId)
       const row = yield* backend.run(runId)
       if (row === null || isFinal(row.status as RunStatus)) {
         return yield* ignored(event, `there is no open run ${runId}`)

@@ -76,14 +76,11 @@ const distinguish = (workflow: Workflow.Any): void => {
 }
 
 /** The id of the run that is executed with this payload; `given` is what `effect/workflow` made of it. */
-const executionId = (workflow: Workflow.Any, payload: unknown, given: string): Effect.Effect<string> =>
-  Effect.flatMap(untenanted(workflow, payload, given), CurrentTenant.idOf)
-
-const untenanted = (workflow: Workflow.Any, payload: unknown, given: string): Effect.Effect<string> => {
-  if (originals.has(workflow.idempotencyKey)) return Effect.succeed(given)
+const executionId = (workflow: Workflow.Any, payload: unknown, given: string): Effect.Effect<string> => {
+  if (originals.has(workflow.idempotencyKey)) return CurrentTenant.idOf(given)
   const key = idempotencyKey(workflow, payload)
   distinguish(workflow)
-  return distinct(workflow._tag, key) === key ? Effect.succeed(given) : runId(workflow._tag, key)
+  return distinct(workflow._tag, key) === key ? CurrentTenant.idOf(given) : runId(workflow._tag, key)
 }
 
 type IdempotencyKey = Workflow.Any["idempotencyKey"]

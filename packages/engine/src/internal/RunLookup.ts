@@ -6,7 +6,7 @@ import * as Tenant from "@fermata/core/Tenant"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import * as Effect from "effect/Effect"
 import type { RunRow, StorageFailed } from "../Backend.ts"
-import * as CurrentTenant from "../CurrentTenant.ts"
+import { CurrentTenant } from "../CurrentTenant.ts"
 import type { Store } from "../Store.ts"
 import * as RunWatch from "./RunWatch.ts"
 
@@ -27,8 +27,13 @@ export interface RunLookup {
 export const make = (store: Store["Service"]): RunLookup => {
   const { backend } = store
 
-  const rowOf = Effect.fnUntraced(function*(asked: string): Effect.fn.Return<RunRow, FindError> {
-    const tenant = yield* CurrentTenant.current
+  const rowOf = (run: string): Effect.Effect<RunRow, FindError> =>
+    Effect.withFiber((fiber) => rowIn(fiber.getRef(CurrentTenant), run))
+
+  const rowIn = Effect.fnUntraced(function*(
+    tenant: string | undefined,
+    asked: string
+  ): Effect.fn.Return<RunRow, FindError> {
     const run = Tenant.qualify(tenant, asked)
     const exact = yield* backend.run(run)
     if (exact !== null) return exact

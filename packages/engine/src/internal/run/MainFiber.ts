@@ -44,11 +44,13 @@ export class MainFiber {
 
   begin(port: RunPort, world: BodyWorld, scheduler: RunScheduler): void {
     const { host, loop, registration, row } = this.run
-    const context = bodyServices(host.shared, world, scheduler).pipe(
+    const untenanted = bodyServices(host.shared, world, scheduler).pipe(
       Context.add(WorkflowInstance, this.instance),
-      Context.add(CurrentRun, { run: port, step: undefined }),
-      Context.add(CurrentTenant, Tenant.of(row.id))
+      Context.add(CurrentRun, { run: port, step: undefined })
     )
+    // The engine itself is of none.
+    const tenant = Tenant.of(row.id)
+    const context = tenant === undefined ? untenanted : Context.add(untenanted, CurrentTenant, tenant)
     const effect = Workflow.intoResult(
       // `intoResult` begins it in the middle of an operation of its own, where it could not give way.
       Effect.onExit(
