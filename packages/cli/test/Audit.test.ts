@@ -142,7 +142,7 @@ describe("the audit, at the command", () => {
     )
     assert.deepStrictEqual(
       await after(
-        "INSERT INTO audit SELECT 5, at, who, how, action, target, detail, prev, hash FROM audit WHERE n = 1"
+        "INSERT INTO audit SELECT 5, at, who, how, action, target, detail, prev, hash, tenant FROM audit WHERE n = 1"
       ),
       [1, "line 5 was altered: its hash is of other words"]
     )

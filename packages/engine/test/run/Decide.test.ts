@@ -409,10 +409,10 @@ describe("a message", () => {
       entries: [],
       act: { _tag: "Resume", by: "ada" }
     }],
-    ["a settlement", decide(passOf(), "settle", { by: "ada" }), {
+    ["a settlement", decide(passOf(), "settle", { by: "ada", action: { _tag: "fail" } }), {
       take: true,
       entries: [],
-      act: { _tag: "Settle", message: { by: "ada" } }
+      act: { _tag: "Settle", message: { by: "ada", action: { _tag: "fail" } } }
     }],
     ["an event", decide(passOf(), "event", { event: "e" }), {
       take: false,

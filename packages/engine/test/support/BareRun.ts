@@ -1,4 +1,5 @@
 import type { JournalEntry } from "@fermata/core/JournalEntry"
+import { Context } from "effect"
 import * as Ledger from "../../src/internal/run/Ledger.ts"
 import * as Pass from "../../src/internal/run/Pass.ts"
 import * as Phase from "../../src/internal/run/Phase.ts"
@@ -23,6 +24,7 @@ export const bareRun = (...entries: ReadonlyArray<object>) => {
   const gone: Array<string> = []
   const host = {
     gone: (_run: unknown, how: string) => void gone.push(how),
+    shared: Context.empty(),
     now: () => 1_000,
     options: { maxRecoveries: 3 },
     timers: { set: (at: number) => ({ at }), cancel: () => {} },
