@@ -64,6 +64,56 @@ const server = Effect.gen(function*() {
 })
 
 describe("access", () => {
+  it.effect("N-17: a tenant is a namespace of the store: what one has, its tokens read and change, and those of another do not", () =>
+    Effect.gen(function*() {
+      const ask = yield* server
+      const tokens = yield* AccessTokens
+      const of = (tenant: string) =>
+        Effect.map(
+          tokens.create({ name: "ada", scopes: ["read", "operate"], by: "root", tenant }),
+          ({ text }) => Redacted.value(text)
+        )
+      const acme = yield* of("acme")
+      const beta = yield* of("beta")
+      const start = (token: string) => ask("POST /api/runs", { token, json: { workflow: "order", input: { id: "7" } } })
+      const { body: { runId } } = yield* start(acme)
+      const other = yield* start(beta)
+      assert.deepStrictEqual([other.status, other.body["joined"]], [201, false])
+      yield* (yield* TestHost).settled
+      const stands = yield* ask(`GET /api/runs/${String(runId)}`, { token: acme })
+      assert.strictEqual(stands.body["status"], "suspended")
+      for (const line of ["GET /api/runs/ID", "GET /api/runs/ID/journal", "POST /api/runs/ID/pause"]) {
+        const refused = yield* ask(line.replace("ID", String(runId)), { token: beta })
+        assert.deepStrictEqual([refused.status, refused.body["title"]], [404, "Run not found"], line)
+      }
+      const listed = (yield* ask("GET /api/runs", { token: beta })).body["runs"] as ReadonlyArray<{ id: string }>
+      assert.deepStrictEqual(listed.map(({ id }) => id), [other.body["runId"]])
+      assert.deepStrictEqual((yield* ask(`GET /api/runs/${String(runId)}`, { token: acme })).body, stands.body)
+    }).pipe(Effect.scoped, Effect.provide(app)))
+
+  it.effect("N-64: what there is no room for is refused at once with 429, and taken once there is", () =>
+    Effect.gen(function*() {
+      const ask = yield* server
+      const { text } = yield* (yield* AccessTokens).create({ name: "root", scopes: ["operate", "admin"], by: "root" })
+      const root = Redacted.value(text)
+      const { text: own } = yield* (yield* AccessTokens).create({
+        name: "ada",
+        scopes: ["operate"],
+        by: "root",
+        tenant: "acme"
+      })
+      const token = Redacted.value(own)
+      yield* ask("PUT /api/tenants/acme/quotas", { token: root, json: { openRuns: 1 } })
+      const start = (id: string) => ask("POST /api/runs", { token, json: { workflow: "order", input: { id } } })
+      const first = yield* start("1")
+      const full = yield* start("2")
+      assert.deepStrictEqual([full.status, full.body["title"]], [429, "Quota reached"])
+      assert.deepInclude(full.body["error"], { tenant: "acme", most: 1, retryAfter: 10 })
+      yield* ask(`POST /api/runs/${String(first.body["runId"])}/cancel`, { token, json: {} })
+      yield* (yield* TestHost).settled
+      assert.strictEqual((yield* start("2")).status, 201)
+    }).pipe(Effect.scoped, Effect.provide(app)))
+
   it.effect("N-54: who did what is in a chain of lines, and an altered one is detected", () =>
     Effect.gen(function*() {
       const ask = yield* server
