@@ -24,8 +24,9 @@ const say = (line: string) => process.stderr.write(`${line} …\n`)
 
 /** A server on a database, and what the system says of its process. */
 const serve = async (db: string) => {
-  // How far the platform lets a heap grow before it collects goes by the memory of the machine: it is told what a small one would give it.
-  const child = spawn(process.execPath, ["--max-old-space-size=512", join(import.meta.dirname, "served.ts"), db], {
+  // How far the platform lets both parts of a heap grow before it collects goes by the memory of the machine: it is told
+  // what a small one would give it.
+  const child = spawn(process.execPath, ["--max-heap-size=512", join(import.meta.dirname, "served.ts"), db], {
     stdio: ["ignore", "pipe", "inherit"]
   })
   const url = await new Promise<string>((resolve, reject) => {
