@@ -4,7 +4,7 @@ import { Store } from "@fermata/engine/Store"
 import * as NodeHost from "@fermata/host-node/NodeHost"
 import { Effect, ManagedRuntime } from "effect"
 
-/** Writes this many runs. One in a thousand is of a rare workflow and has a rare label. */
+/** Writes this many runs. One in a thousand is of a rare workflow and has a rare label, and every other one is of a tenant. */
 export const listed = async (db: string, count: number): Promise<void> => {
   const runtime = ManagedRuntime.make(NodeHost.layerStore({ db, synchronous: "NORMAL" }))
   try {
@@ -30,7 +30,7 @@ const stands = [
 
 const run = (index: number): ReadonlyArray<Op> => {
   const isRare = index % 1_000 === 0
-  const id = index.toString(16).padStart(32, "0")
+  const id = `${index % 2 === 0 ? "acme~" : ""}${index.toString(16).padStart(32, "0")}`
   const at = 1_700_000_000_000 + index
   return [
     {

@@ -261,7 +261,10 @@ const list = async (): Promise<ReadonlyArray<Figure>> => {
       ["the newest", ""],
       ["those that wait for a signal", "?reason=signal"],
       ["of a workflow that failed", "?workflow=rare&status=failed"],
-      ["of a label", "?label=team%3Drare"]
+      ["of a label", "?label=team%3Drare"],
+      ["of a tenant", "?tenant=acme"],
+      ["of a workflow, of a tenant", "?tenant=acme&workflow=rare"],
+      ["of a tenant, that wait for a signal", "?tenant=acme&reason=signal"]
     ] as const
   ) {
     await ask(`${server.url}/api/runs${query}`)

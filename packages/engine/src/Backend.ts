@@ -31,6 +31,7 @@ import type {
   InboxRow,
   OutboxRow,
   OwnerRow,
+  QuotaRow,
   RequestRow,
   RunRow,
   SpendingRow,
@@ -152,7 +153,9 @@ export interface Backend {
     after?: string,
     tenant?: string
   ) => Effect.Effect<ReadonlyArray<AccessTokenRow>, StorageFailed>
-  /** Tenants that have runs or quotas, by name; one of this name when it is given. */
+  /** What the tenant may have at a time. */
+  readonly quota: (tenant: string) => Effect.Effect<QuotaRow | null, StorageFailed>
+  /** Tenants that have runs or quotas, by name; one of this name when it is given. Counts their runs. */
   readonly tenants: (name?: string) => Effect.Effect<ReadonlyArray<TenantRow>, StorageFailed>
   /** Lines of the audit. */
   readonly audit: (filter: AuditFilter) => Effect.Effect<ReadonlyArray<AuditRow>, StorageFailed>

@@ -148,6 +148,7 @@ export const make = (store: MemoryStore): Backend => {
         )
       }),
     findings: (limit) => Effect.sync(() => take(inOrder([...store.findings.values()]).toReversed(), limit)),
+    quota: (tenant) => Effect.sync(() => store.quotas.get(tenant) ?? null),
     tenants: (name) => Effect.sync(() => MemoryTenants.tenants(store, name)),
     censusOf: (tenant) => Effect.sync(() => MemoryTenants.census(store, tenant)),
     census: Effect.sync(() => {

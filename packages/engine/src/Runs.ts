@@ -345,7 +345,9 @@ export class Runs extends Context.Service<Runs, {
         const rows = yield* backend.runs({
           ...filter,
           ...(yield* CurrentTenant.filter),
-          prefix: filter.prefix === undefined ? undefined : yield* CurrentTenant.idOf(filter.prefix),
+          prefix: filter.prefix === undefined || filter.prefix === ""
+            ? undefined
+            : yield* CurrentTenant.idOf(filter.prefix),
           limit: filter.limit ?? 50,
           without: filter.workflow === undefined ? engineWorkflows : undefined,
           parent: filter.parent === undefined ? undefined : (yield* rowOf(filter.parent)).id,

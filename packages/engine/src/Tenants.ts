@@ -38,8 +38,7 @@ export class Tenants extends Context.Service<Tenants, {
       return Tenants.of({
         list: Effect.map(Effect.suspend(() => backend.tenants()), (rows) => rows.map(viewOf)),
         find,
-        quotasOf: (tenant) =>
-          Effect.map(backend.tenants(tenant), ([row]) => row === undefined ? {} : viewOf(row).quotas),
+        quotasOf: (tenant) => Effect.map(backend.quota(tenant), quotasOf),
         limit: Effect.fn("Tenants.limit")(function*(tenant, { openRuns, streams }, { by }) {
           const stands = yield* find(tenant)
           const quota: QuotaRow | null = openRuns === undefined && streams === undefined
@@ -71,12 +70,14 @@ export class Tenants extends Context.Service<Tenants, {
 // internal
 // ----------------------------------------------------------------------------
 
+const quotasOf = (row: QuotaRow | null): Tenant.Quotas => ({
+  ...(row === null || row.openRuns === null ? {} : { openRuns: row.openRuns }),
+  ...(row === null || row.streams === null ? {} : { streams: row.streams })
+})
+
 const viewOf = ({ openRuns, quota, runs, tenant }: TenantRow): Tenant.TenantView => ({
   name: tenant,
-  quotas: {
-    ...(quota === null || quota.openRuns === null ? {} : { openRuns: quota.openRuns }),
-    ...(quota === null || quota.streams === null ? {} : { streams: quota.streams })
-  },
+  quotas: quotasOf(quota),
   ...(quota === null ? {} : { by: quota.by, at: quota.at }),
   openRuns,
   runs

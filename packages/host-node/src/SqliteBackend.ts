@@ -105,6 +105,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       standing: (filter) => read(() => reads.standing(filter)),
       accessToken: (id) => read(() => reads.accessToken(id)),
       accessTokens: (limit, after, tenant) => read(() => reads.accessTokens(limit, after, tenant)),
+      quota: (tenant) => read(() => reads.quota(tenant)),
       tenants: (name) => read(() => reads.tenants(name)),
       censusOf: (tenant) => read(() => reads.censusOf(tenant)),
       audit: (filter) => read(() => reads.audit(filter)),

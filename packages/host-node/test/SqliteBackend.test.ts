@@ -299,6 +299,8 @@ describe("a SQLite store", () => {
           startOwned("r", { rows: ["e0"], listener: "p", subscriptions: [subscription("r", "e")] }),
           inbox("r", "i"),
           start("s", { labels: { customer: "acme", region: "eu" } }),
+          { op: "quota", tenant: "acme", row: { tenant: "acme", openRuns: 2, streams: null, by: "ops", at: 1 } },
+          start("acme~1", {}, { isLimited: true }),
           claim(),
           claim({ programs: ["purchase@1"] }),
           claim({ programs: ["purchase@1"], without: ["d"] }),
@@ -334,7 +336,8 @@ describe("a SQLite store", () => {
         { labels: { customer: "acme", region: "eu" } },
         { root: "r" },
         { parent: "r" },
-        { prefix: "r" }
+        { prefix: "r" },
+        { tenant: "acme" }
       ]
       const asks = asked.size
       for (const one of some) {
@@ -361,6 +364,39 @@ describe("a SQLite store", () => {
         const scans = plan.filter((step) => /^SCAN (runs|journal|inbox|approvals|subscriptions|listeners)/.test(step))
         assert.deepStrictEqual(scans, [], sql)
       }
+    }))
+})
+
+describe("runs of a tenant, in SQLite", () => {
+  it.effect("are found by an index that has all that is asked for, so that a tenant of many runs costs no more than its list", () =>
+    Effect.gen(function*() {
+      const { db } = yield* Sqlite.open({ file: yield* file })
+      const writes = Writes.make(db, () => null)
+      db.exec("BEGIN")
+      for (const op of [start("acme~1"), startOwned("acme~2"), suspend("acme~2", 0, null)]) writes.apply(op)
+      db.exec("COMMIT")
+      const plansOf = (filter: Omit<RunFilter, "limit">) => {
+        const asked: Array<string> = []
+        const recording = new Proxy(db, {
+          get: (target, name) =>
+            name === "prepare" ? (sql: string) => (asked.push(sql), target.prepare(sql)) : Reflect.get(target, name)
+        })
+        assert.isNotEmpty(Reads.make(recording).runs({ ...filter, tenant: "acme", limit: 9 }))
+        return asked.filter((sql) => /ORDER BY runs.key/.test(sql)).flatMap((sql) =>
+          db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map((row) => String(row["detail"]))
+        )
+      }
+      const all = "SEARCH runs USING COVERING INDEX runs_tenant (tenant=? AND workflow=? AND status=?)"
+      const found = (
+        filter: Omit<RunFilter, "limit">
+      ) => [...new Set(plansOf(filter).map((plan) => plan.replace("USING INDEX", "USING COVERING INDEX")))]
+      assert.deepStrictEqual(found({}), [all])
+      assert.deepStrictEqual(found({ workflow: "purchase" }), [all])
+      assert.deepStrictEqual(found({ status: ["queued"] }), [all])
+      assert.deepStrictEqual(found({ without: ["engine.bulk"] }), [all])
+      assert.deepStrictEqual(found({ reason: ["signal"] }), [
+        "SEARCH runs USING COVERING INDEX runs_tenant_reason (tenant=? AND reason=?)"
+      ])
     }))
 })
 

@@ -3,7 +3,6 @@
  * that have them in order, by one statement for each workflow and status, or
  * reason, that is wanted; only the rows that are listed are read.
  */
-import { runStatuses } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as WellFormed from "@fermata/core/WellFormed"
 import type { RunFilter, RunRow } from "@fermata/engine/Backend"
@@ -23,9 +22,19 @@ export const make = (db: DatabaseSync): {
     db,
     "SELECT min(status) FROM runs INDEXED BY runs_listed WHERE workflow = ? AND status > ?"
   )
+  const nextWorkflowOf = prepareLean(
+    db,
+    "SELECT min(workflow) FROM runs INDEXED BY runs_tenant WHERE tenant = ? AND workflow > ?"
+  )
+  const nextStatusOf = prepareLean(
+    db,
+    "SELECT min(status) FROM runs INDEXED BY runs_tenant WHERE tenant = ? AND workflow = ? AND status > ?"
+  )
   const known: Known = {
-    workflows: () => steps((last) => nextWorkflow.get(last)),
-    statuses: (workflow) => steps((last) => nextStatus.get(workflow, last))
+    workflows: (tenant) =>
+      steps((last) => tenant === undefined ? nextWorkflow.get(last) : nextWorkflowOf.get(tenant, last)),
+    statuses: (tenant, workflow) =>
+      steps((last) => tenant === undefined ? nextStatus.get(workflow, last) : nextStatusOf.get(tenant, workflow, last))
   }
   const kept = new Map<string, LeanQuery>()
   const query = (sql: string): LeanQuery => {
@@ -108,10 +117,10 @@ interface Way {
   readonly conditions: ReadonlyArray<Condition>
 }
 
-/** What there is in the index, as it is stored. */
+/** What there is in the index, of a tenant where one is given, as it is stored. */
 interface Known {
-  readonly workflows: () => ReadonlyArray<string>
-  readonly statuses: (workflow: string) => ReadonlyArray<string>
+  readonly workflows: (tenant: string | undefined) => ReadonlyArray<string>
+  readonly statuses: (tenant: string | undefined, workflow: string) => ReadonlyArray<string>
 }
 
 /** Steps from one value to the next in an index. */
@@ -153,6 +162,7 @@ const ways = (filter: Omit<RunFilter, "limit">, known: Known): ReadonlyArray<Way
     value
   ])
   const { tenant } = filter
+  const ofTenant: ReadonlyArray<Condition> = tenant === undefined ? [] : [["tenant = ?", tenant]]
   const narrow: ReadonlyArray<Condition> = [
     ...filter.owner === undefined ? [] : [["runs.owner = ?", filter.owner] as const],
     ...root === undefined ? [] : [[ofRoot, WellFormed.encode(root)] as const],
@@ -161,14 +171,6 @@ const ways = (filter: Omit<RunFilter, "limit">, known: Known): ReadonlyArray<Way
   ]
   if (narrow.length > 0) {
     return [{ from: "runs", key: "runs.key", conditions: [...narrow, ...others, ...because, ...labelled] }]
-  }
-  if (tenant !== undefined && labels.length === 0) {
-    // Of each status there is a part of the index that has the keys in order.
-    return (statuses ?? runStatuses).map((status): Way => ({
-      from: "runs INDEXED BY runs_tenant",
-      key: "runs.key",
-      conditions: [["tenant = ? AND status = ?", tenant, status], ...others, ...because]
-    }))
   }
   const [label] = labels
   if (label !== undefined) {
@@ -186,20 +188,21 @@ const ways = (filter: Omit<RunFilter, "limit">, known: Known): ReadonlyArray<Way
     }]
   }
   if (reasons !== undefined) {
-    return reasons.map((reason) => ({
-      from: "runs INDEXED BY runs_reason",
+    return reasons.map((reason): Way => ({
+      from: `runs INDEXED BY ${tenant === undefined ? "runs_reason" : "runs_tenant_reason"}`,
       key: "runs.key",
-      conditions: [["reason = ?", reason], ...others]
+      conditions: [...ofTenant, ["reason = ?", reason], ...others]
     }))
   }
-  if (workflow === undefined && statuses === undefined) return [{ from: "runs", key: "runs.key", conditions: others }]
-  return (workflow === undefined ? known.workflows() : [workflow]).filter((name) => !without.includes(name)).flatMap((
-    name
-  ) =>
-    (statuses ?? known.statuses(name)).map((status): Way => ({
-      from: "runs INDEXED BY runs_listed",
+  if (tenant === undefined && workflow === undefined && statuses === undefined) {
+    return [{ from: "runs", key: "runs.key", conditions: others }]
+  }
+  const workflows = workflow === undefined ? known.workflows(tenant) : [workflow]
+  return workflows.filter((name) => !without.includes(name)).flatMap((name) =>
+    (statuses ?? known.statuses(tenant, name)).map((status): Way => ({
+      from: `runs INDEXED BY ${tenant === undefined ? "runs_listed" : "runs_tenant"}`,
       key: "runs.key",
-      conditions: [["workflow = ? AND status = ?", name, status]]
+      conditions: [...ofTenant, ["workflow = ? AND status = ?", name, status]]
     }))
   )
 }

@@ -10,9 +10,20 @@ export const changes = (db: DatabaseSync) => {
   const one = prepare(db, `SELECT ${columns} FROM quotas WHERE tenant = ?`)
   const put = prepare(db, `INSERT OR REPLACE INTO quotas (${columns}) VALUES (?, ?, ?, ?, ?)`)
   const drop = prepare(db, "DELETE FROM quotas WHERE tenant = ?")
+  // Steps from workflow to workflow in the index, and looks at open runs alone.
   const used = prepare(
     db,
-    `SELECT count(*) AS used FROM (SELECT 1 FROM runs INDEXED BY runs_tenant WHERE tenant = ? AND status IN (${open}) LIMIT ?)`
+    `WITH RECURSIVE found (workflow) AS (
+       SELECT min(workflow) FROM runs INDEXED BY runs_tenant WHERE tenant = ?1
+       UNION ALL
+       SELECT (SELECT min(workflow) FROM runs INDEXED BY runs_tenant WHERE tenant = ?1 AND workflow > found.workflow)
+       FROM found WHERE workflow IS NOT NULL
+     )
+     SELECT count(*) AS used FROM (
+       SELECT 1 FROM found CROSS JOIN runs INDEXED BY runs_tenant
+         ON runs.tenant = ?1 AND runs.workflow = found.workflow AND runs.status IN (${open})
+       LIMIT ?2
+     )`
   )
   const quotaOf = (tenant: string): QuotaRow | null => {
     const row = one.get(tenant)
@@ -50,27 +61,33 @@ export const reads = (db: DatabaseSync) => {
   const quota = prepare(db, `SELECT ${columns} FROM quotas WHERE tenant = ?`)
   const byStatus = prepare(
     db,
-    "SELECT status, count(*) AS runs FROM runs INDEXED BY runs_tenant WHERE tenant = ? GROUP BY status"
+    `SELECT status, sum(runs) AS runs FROM (
+       SELECT status, count(*) AS runs FROM runs INDEXED BY runs_tenant WHERE tenant = ? GROUP BY workflow, status
+     ) GROUP BY status`
   )
-  // Those that lists do not show are few, and are taken off by their own index.
   const byStatusListed = prepare(
     db,
-    `SELECT status, runs - own AS runs FROM (
-       SELECT status, count(*) AS runs, (
-         SELECT count(*) FROM runs AS own INDEXED BY runs_listed
-         WHERE own.workflow IN (${ownWorkflows}) AND own.status = runs.status AND own.tenant = ?1
-       ) AS own FROM runs INDEXED BY runs_tenant WHERE tenant = ?1 GROUP BY status
-     ) WHERE runs > own`
+    `SELECT status, sum(runs) AS runs FROM (
+       SELECT workflow, status, count(*) AS runs FROM runs INDEXED BY runs_tenant WHERE tenant = ? GROUP BY workflow, status
+     ) WHERE workflow NOT IN (${ownWorkflows}) GROUP BY status`
   )
   const byReason = prepare(
     db,
-    `SELECT reason, count(*) AS runs FROM runs INDEXED BY runs_tenant
-     WHERE tenant = ? AND status = 'suspended' AND reason IS NOT NULL AND workflow NOT IN (${ownWorkflows})
-     GROUP BY reason`
+    `SELECT reason, runs - own AS runs FROM (
+       SELECT reason, count(*) AS runs, (
+         SELECT count(*) FROM runs AS own INDEXED BY runs_tenant
+         WHERE own.tenant = ?1 AND own.workflow IN (${ownWorkflows}) AND own.status = 'suspended'
+           AND own.reason = runs.reason
+       ) AS own FROM runs INDEXED BY runs_tenant_reason WHERE tenant = ?1 AND reason IS NOT NULL GROUP BY reason
+     ) WHERE runs > own`
   )
   const counted = (rows: ReadonlyArray<Row>, column: string): Record<string, number> =>
     Object.fromEntries(rows.map((row) => [text(row, column), number(row, "runs")]))
   return {
+    quota: (tenant: string): QuotaRow | null => {
+      const row = quota.get(tenant)
+      return row === undefined ? null : toQuota(row)
+    },
     tenants: (name?: string): ReadonlyArray<TenantRow> =>
       (name === undefined ? names.all().map((row) => text(row, "tenant")) : [name]).flatMap((tenant) => {
         const own = quota.get(tenant)
