@@ -6,6 +6,7 @@ import { Llm } from "@fermata/contracts/Llm"
 import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
 import type { RunSpan } from "@fermata/core/RunSpan"
 import * as TraceIds from "@fermata/core/TraceIds"
+import { AccessTokens } from "@fermata/engine/AccessTokens"
 import { Chunks } from "@fermata/engine/Chunks"
 import * as EngineMetrics from "@fermata/engine/EngineMetrics"
 import { Events } from "@fermata/engine/Events"
@@ -18,7 +19,7 @@ import * as MetricsServer from "@fermata/server/MetricsServer"
 import * as Server from "@fermata/server/Server"
 import * as ServerAccess from "@fermata/server/ServerAccess"
 import { TestHost } from "@fermata/testing/TestHost"
-import { Context, Effect, Layer, Metric, Option, Schema, Tracer } from "effect"
+import { Context, Effect, Layer, Metric, Option, Redacted, Schema, Tracer } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { HttpRouter } from "effect/http"
 import { Workflow } from "effect/workflow"
@@ -290,6 +291,35 @@ describe("metrics over HTTP", () => {
       assert.deepStrictEqual(own(text), own(served))
       assert.isAbove(linesOf(text).sum("fermata_run_starts_total", { workflow: "order" }), 0)
     }).pipe(Effect.scoped, Effect.provide(served(EngineMetrics.layer))))
+
+  it.effect("N-17, N-52: the metrics of a process are told to tokens of whoever runs the store, and to none of a tenant", () =>
+    Effect.gen(function*() {
+      const tokens = yield* AccessTokens
+      const context = yield* Effect.context<Server.Needs>()
+      const { dispose, handler } = HttpRouter.toWebHandler(
+        MetricsServer.routes().pipe(
+          Layer.provide(ServerAccess.layerTokens()),
+          Layer.provide(Layer.succeedContext(context))
+        ),
+        { disableLogger: true }
+      )
+      yield* Effect.addFinalizer(() => Effect.promise(dispose))
+      const asked = Effect.fnUntraced(function*(tenant?: string) {
+        const { text } = yield* tokens.create({
+          name: "ops",
+          scopes: ["read"],
+          by: "root",
+          ...(tenant === undefined ? {} : { tenant })
+        })
+        const headers = { authorization: `Bearer ${Redacted.value(text)}` }
+        const response = yield* Effect.promise(() => handler(new Request("http://localhost/metrics", { headers })))
+        return [response.status, yield* Effect.promise(() => response.text())] as const
+      })
+      const [status, problem] = yield* asked("acme")
+      assert.strictEqual(status, 403)
+      assert.include(problem, "you are of the tenant acme")
+      assert.strictEqual((yield* asked())[0], 200)
+    }).pipe(Effect.scoped, Effect.provide(AccessTokens.layer.pipe(Layer.provideMerge(served(EngineMetrics.layer))))))
 
   it.effect("N-52: of a label no more than 200 values are told apart", () =>
     Effect.gen(function*() {

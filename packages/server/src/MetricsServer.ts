@@ -5,6 +5,7 @@
  */
 import { Access } from "@fermata/api/Access"
 import { RouteNotFound } from "@fermata/api/ApiErrors"
+import { Idempotency } from "@fermata/api/Idempotency"
 import * as SystemGroup from "@fermata/api/SystemGroup"
 import * as EngineMetrics from "@fermata/engine/EngineMetrics"
 import type { HostClock } from "@fermata/engine/HostClock"
@@ -19,16 +20,21 @@ import * as Layer from "effect/Layer"
 import * as Front from "./internal/Front.ts"
 import { InFlight } from "./internal/InFlight.ts"
 import * as ProblemResponse from "./internal/ProblemResponse.ts"
+import * as Requests from "./internal/Requests.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
 
-/** Adds the route to a router, for tokens of the scope `read`. Give `EngineMetrics.layer` beside it, which counts. */
+/** Adds the route to a router, for tokens of the scope `read` that are of no tenant. Give `EngineMetrics.layer` beside it, which counts. */
 export const routes = (
   options: Pick<ServerOptions, "hosts" | "proxies"> = {}
 ): Layer.Layer<never, never, Access | HostClock | Store | HttpRouter.HttpRouter> =>
   Layer.mergeAll(
     Front.layer(options, (_, path) => path === SystemGroup.metrics.path ? path : undefined),
     nothingElse,
-    HttpApiBuilder.layer(MetricsApi).pipe(Layer.provide(handlers), Layer.provide(HttpServer.layerServices))
+    HttpApiBuilder.layer(MetricsApi).pipe(
+      Layer.provide(handlers),
+      Layer.provide(Requests.layer),
+      Layer.provide(HttpServer.layerServices)
+    )
   ).pipe(Layer.provide(InFlight.layer()))
 
 // ----------------------------------------------------------------------------
@@ -44,14 +50,16 @@ const nothingElse = HttpRouter.use((router) =>
   )
 )
 
+/** The route is that of the API, under the name that it has there. */
 class MetricsApi extends HttpApi.make("fermata-metrics")
-  .add(HttpApiGroup.make("metrics").add(SystemGroup.metrics))
+  .add(HttpApiGroup.make("system").add(SystemGroup.metrics))
+  .middleware(Idempotency)
   .middleware(Access)
 {}
 
 const handlers = HttpApiBuilder.group(
   MetricsApi,
-  "metrics",
+  "system",
   Effect.fn(function*(handlers) {
     const scraped = yield* EngineMetrics.scraped
     return handlers.handleAll({ metrics: () => scraped })

@@ -80,7 +80,7 @@ export class Streams extends Context.Service<Streams, {
         return Streams.of({
           enter: ({ name, session, tenant }, quota = Infinity) =>
             Effect.suspend(() => {
-              const caller = Callers.keyOf(tenant === undefined ? { name } : { name, tenant })
+              const caller = Callers.keyOf({ name, tenant })
               const refused = places.size >= most
                 ? { problem: `This server has its ${most} streams open`, limit: "streams" }
                 : (byCaller.get(caller) ?? 0) >= mostOfCaller

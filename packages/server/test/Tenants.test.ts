@@ -283,6 +283,33 @@ describe("tenants over HTTP", () => {
       assert.strictEqual((yield* ask(`GET /api/runs/${has.asking}`, root)).at("tenant"), "acme")
     }).pipe(Effect.provide(app)))
 
+  it.effect("a write under one key is done once in each tenant that whoever runs the store asks for", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* Served
+      const root = yield* caller("root")
+      const made = Effect.fnUntraced(function*(tenant: string) {
+        const answer = yield* ask("POST /api/spending/raises", {
+          headers: { ...root.headers, "fermata-tenant": tenant, "idempotency-key": "k" },
+          json: { workflow: "order", micros: 5 }
+        })
+        return [answer.status, answer.headers.get("idempotency-replayed")]
+      })
+      assert.deepStrictEqual(yield* made("acme"), [200, null])
+      assert.deepStrictEqual(yield* made("beta"), [200, null])
+      assert.deepStrictEqual(yield* made("acme"), [200, "true"])
+      const raises = yield* CurrentTenant.within("beta")(Effect.flatMap(Runs, (runs) => runs.dayRaises()))
+      assert.lengthOf(raises, 1)
+    }).pipe(Effect.provide(app)))
+
+  it.effect("what anyone may have is told whichever tenant is asked for", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* Served
+      for (const path of ["heartbeat", "health"]) {
+        const { status } = yield* ask(`GET /api/${path}`, { headers: { "fermata-tenant": "acme" } })
+        assert.strictEqual(status, 200, path)
+      }
+    }).pipe(Effect.provide(app)))
+
   it.effect("N-64: a tenant that is full is answered 429 with Retry-After, and nothing is kept of the request", () =>
     Effect.gen(function*() {
       const { ask } = yield* Served
@@ -370,8 +397,10 @@ describe("tenants over HTTP", () => {
       const ids = [
         yield* emit((yield* caller("ada", "acme")).headers),
         yield* emit((yield* caller("ada", "beta")).headers),
-        yield* emit((yield* caller("ada")).headers)
+        yield* emit((yield* caller("ada")).headers),
+        // A name that reads like one in a tenant is none.
+        yield* emit((yield* caller("acme~ada")).headers)
       ]
-      assert.strictEqual(new Set(ids.map((id) => id.replace(/^\w+~/, ""))).size, 3)
+      assert.strictEqual(new Set(ids.map((id) => id.replace(/^\w+~/, ""))).size, 4)
     }).pipe(Effect.provide(app)))
 })

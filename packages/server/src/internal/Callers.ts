@@ -3,7 +3,6 @@ import { type Caller, scopes } from "@fermata/api/Access"
 import { Unauthorized } from "@fermata/api/ApiErrors"
 import type { AccessToken } from "@fermata/core/AccessToken"
 import type { StorageFailed } from "@fermata/core/StorageFailed"
-import * as Tenant from "@fermata/core/Tenant"
 import type { AccessDenied, AccessTokens } from "@fermata/engine/AccessTokens"
 import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
@@ -62,5 +61,6 @@ export const of = ({ groups, id, name, scopes, tenant }: AccessToken): Who => ({
   ...(tenant === undefined ? {} : { tenant })
 })
 
-/** The caller as one among those of all tenants: no name of one reads like that of another. */
-export const keyOf = ({ name, tenant }: Pick<Who, "name" | "tenant">): string => Tenant.qualify(tenant, name)
+/** A name in a tenant, as one among those of all. No name has a line feed in it, so none reads like that of another. */
+export const keyOf = ({ name, tenant }: { readonly name: string; readonly tenant?: string | undefined }): string =>
+  tenant === undefined ? name : `${tenant}\n${name}`

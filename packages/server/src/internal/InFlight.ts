@@ -149,7 +149,7 @@ class Seat implements Place {
   /** Whoever asks for what anyone may have is nobody, and counts for the process alone. */
   readonly of: Place["of"] = ({ how, name, tenant }) => {
     if (how === "nobody" || this.who !== undefined) return undefined
-    const who = { name, key: Callers.keyOf(tenant === undefined ? { name } : { name, tenant }) }
+    const who = { name, key: Callers.keyOf({ name, tenant }) }
     const refusal = this.room.full(who)
     if (refusal === undefined) {
       this.who = who

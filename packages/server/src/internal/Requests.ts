@@ -13,6 +13,7 @@ import { rememberedMs } from "@fermata/engine/AuditChain"
 import type { RequestRow } from "@fermata/engine/Backend"
 import { CurrentTenant } from "@fermata/engine/CurrentTenant"
 import { sha256Hex } from "@fermata/engine/Digest"
+import { HostClock } from "@fermata/engine/HostClock"
 import { Store } from "@fermata/engine/Store"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -24,25 +25,32 @@ import * as Acting from "./Acting.ts"
 import * as Callers from "./Callers.ts"
 import { CurrentPlace, InFlight } from "./InFlight.ts"
 import * as ProblemResponse from "./ProblemResponse.ts"
+import * as Refusals from "./Refusals.ts"
 
 /** The requests of the store of this process. */
-export const layer: Layer.Layer<Idempotency, never, InFlight | Store> = Layer.effect(
+export const layer: Layer.Layer<Idempotency, never, HostClock | InFlight | Store> = Layer.effect(
   Idempotency,
   Effect.gen(function*() {
     const { backend } = yield* Store
     const inFlight = yield* InFlight
+    const count = Refusals.make(yield* HostClock)
     return Idempotency.of(Effect.fnUntraced(function*(route, { endpoint, group }) {
       const caller = yield* Caller
       const request = yield* HttpServerRequest
       const refusal = (yield* CurrentPlace)?.of(caller)
       if (refusal !== undefined) return yield* inFlight.refuse(request, refusal)
+      const { method, once, scope, status } = table.get(`${group.identifier}.${endpoint.identifier}`)!
       const isForTenants = Context.get(Context.merge(group.annotations, endpoint.annotations), ForTenants)
-      const tenant = yield* tenantOf(request, caller, isForTenants)
+      // What anyone may have is about nothing of the store.
+      const tenant = scope === "anyone" ? undefined : yield* Effect.tapErrorTag(
+        tenantOf(request, caller, isForTenants),
+        "Forbidden",
+        (forbidden) => count(request, forbidden)
+      )
       const within = <A, E, R>(act: Effect.Effect<A, E, R>) => Effect.provideService(act, CurrentTenant, tenant)
-      const { method, once, status } = table.get(`${group.identifier}.${endpoint.identifier}`)!
       const asked = method === "GET" || once === "itself"
         ? undefined
-        : yield* requestOf(request, Callers.keyOf(caller))
+        : yield* requestOf(request, Callers.keyOf({ name: caller.name, tenant }))
       if (asked === undefined) return yield* within(Effect.provideService(route, CurrentActor, actorOf(caller, asked)))
       const known = yield* backend.request(asked.caller, asked.key)
       if (known !== null && known.at > (yield* Clock.currentTimeMillis) - rememberedMs) {
