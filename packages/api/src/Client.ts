@@ -24,7 +24,8 @@ export interface ClientOptions {
    * How often a request is asked again that the server refuses since it has enough
    * to do (429), each time after the time that it names, if that is no more than a
    * minute; 3 when absent. Such a request has done nothing, so a write is asked again
-   * like a look. Behind the last it fails with `TooManyRequests`.
+   * like a look. Behind the last it fails with `TooManyRequests`. That a tenant has
+   * as many runs as it may have (`QuotaReached`) is told at once.
    */
   readonly retries?: number
 }

@@ -11,12 +11,20 @@ const refusal = JSON.stringify({
   detail: "full",
   error: { _tag: "TooManyRequests", problem: "full", retryAfter: 1 }
 })
+const quota = JSON.stringify({
+  type: "urn:fermata:problem:QuotaReached",
+  title: "Quota reached",
+  status: 429,
+  detail: "full",
+  error: { _tag: "QuotaReached", tenant: "acme", most: 1, retryAfter: 1 }
+})
 
 /** What a client does at a server that is full, and lets it in when it has been asked so often: when it asks (ms), and what it gets. */
 const asking = Effect.fnUntraced(function*(
   retryAfter: string | undefined,
-  { act = false, times = Infinity, ...options }: Partial<ClientOptions> & {
+  { act = false, start = false, times = Infinity, ...options }: Partial<ClientOptions> & {
     readonly act?: boolean
+    readonly start?: boolean
     readonly times?: number
   } = {}
 ) {
@@ -27,7 +35,7 @@ const asking = Effect.fnUntraced(function*(
       const full = asked.length <= times
       return HttpClientResponse.fromWeb(
         request,
-        new Response(full ? refusal : act ? "{\"id\":\"e\"}" : "{\"runs\":[]}", {
+        new Response(full ? start ? quota : refusal : act ? "{\"id\":\"e\"}" : "{\"runs\":[]}", {
           status: full ? 429 : act ? 201 : 200,
           headers: {
             "content-type": full ? "application/problem+json" : "application/json",
@@ -39,7 +47,8 @@ const asking = Effect.fnUntraced(function*(
   )
   const call = Effect.gen(function*() {
     const client = yield* Client
-    if (act) yield* client.events.emit({ payload: { name: "a" } })
+    if (start) yield* client.runs.start({ payload: { workflow: "w" } })
+    else if (act) yield* client.events.emit({ payload: { name: "a" } })
     else yield* client.runs.list({ query: {} })
   }).pipe(
     Effect.provide(Client.layer({ url: "http://localhost", ...options })),
@@ -68,6 +77,11 @@ describe("Client at a server that has enough to do", () => {
         assert.strictEqual(came, "answered")
         assertWaits(waits, 2_000, 2_000, 2_000)
       }
+    }))
+
+  it.effect("N-64: is told at once that a tenant is full, which it is until one of its runs has ended", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* asking("1", { start: true }), { came: "QuotaReached", waits: [] })
     }))
 
   it.effect("N-64: gives up behind the third time, or as it is told, and at once where it would have to wait for more than a minute", () =>

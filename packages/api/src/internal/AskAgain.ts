@@ -9,7 +9,9 @@ import type * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
+import * as Problem from "../Problem.ts"
 
 /** A client that asks again, at most so many times. */
 export const times = (most: number): (client: HttpClient.HttpClient) => HttpClient.HttpClient =>
@@ -20,6 +22,9 @@ export const times = (most: number): (client: HttpClient.HttpClient) => HttpClie
 // ----------------------------------------------------------------------------
 
 type Call = Effect.Effect<HttpClientResponse, HttpClientError>
+
+/** A tenant that has as many runs as it may have is full until one has ended, which may take days. */
+const full = Problem.typeOf("QuotaReached")
 
 /** How long (ms) is waited where the server does not say, at first; twice as long each time. */
 const defaultWaitMs = 1_000
@@ -36,8 +41,9 @@ const again = (call: Call, left: number, waitMs: number): Call =>
     return Effect.gen(function*() {
       const wanted = waitOf(response.headers, yield* Clock.currentTimeMillis) ?? waitMs
       if (wanted > longestWaitMs) return response
-      // What it says stands in the way of no connection.
-      yield* Effect.ignore(response.text)
+      // Also so that what it says stands in the way of no connection.
+      const said = yield* Effect.orElseSucceed(response.json, () => null)
+      if (Predicate.hasProperty(said, "type") && said.type === full) return response
       yield* Effect.sleep(wanted * (1 + spread * (yield* Random.next)))
       return yield* again(call, left - 1, waitMs * 2)
     })
