@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Engine } from "@fermata/engine/Engine"
 import { Runs } from "@fermata/engine/Runs"
 import * as Step from "@fermata/engine/Step"
+import * as Fixtures from "@fermata/testing/backend/Fixtures"
 import { Deferred, Effect, Layer, Schema } from "effect"
 import { Workflow } from "effect/workflow"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -25,27 +26,7 @@ const migrateTo = (file: string, sql: string) => {
   db.close()
 }
 
-const start = (id: string) =>
-  ({
-    op: "start",
-    run: {
-      id,
-      workflow: "w",
-      version: "1",
-      kind: "program",
-      definition: null,
-      root: id,
-      parent: null,
-      status: "queued",
-      owner: null,
-      dueAt: 0,
-      createdAt: 1
-    },
-    rows: ["{}"],
-    blobs: [],
-    subscriptions: [],
-    listener: null
-  }) as const
+const start = (id: string) => Fixtures.start(id, { workflow: "w" }, { rows: ["{}"] })
 const commit = (run: string, expected: number) =>
   ({
     op: "commit",

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { HostClock } from "@fermata/engine/HostClock"
 import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import { Store } from "@fermata/engine/Store"
+import { start } from "@fermata/testing/backend/Fixtures"
 import { Effect, Layer, Logger } from "effect"
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -10,27 +11,7 @@ import * as NodeHost from "../src/NodeHost.ts"
 import * as Seen from "../src/Seen.ts"
 import * as TempFolder from "./support/TempFolder.ts"
 
-const row = (id: string) =>
-  ({
-    op: "start",
-    run: {
-      id,
-      workflow: "w",
-      version: "1",
-      kind: "program",
-      definition: null,
-      root: id,
-      parent: null,
-      status: "suspended",
-      owner: null,
-      dueAt: null,
-      createdAt: 1
-    },
-    rows: ["{}"],
-    blobs: [],
-    subscriptions: [],
-    listener: null
-  }) as const
+const row = (id: string) => start(id, { status: "suspended", dueAt: null }, { rows: ["{}"] })
 
 const database = Effect.map(TempFolder.make, (folder) => join(folder, "fermata.db"))
 
