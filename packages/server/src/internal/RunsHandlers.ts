@@ -1,6 +1,6 @@
 /** What the routes for runs do. */
 import { Api } from "@fermata/api/Api"
-import { BadRequest, KeyReused, QuotaReached } from "@fermata/api/ApiErrors"
+import { BadRequest, KeyReused, type QuotaReached } from "@fermata/api/ApiErrors"
 import type { RunDetail } from "@fermata/api/RunsGroup"
 import * as RunSentence from "@fermata/core/RunSentence"
 import type { Retried, Started } from "@fermata/core/RunStart"
@@ -11,7 +11,6 @@ import { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
 import * as Acting from "./Acting.ts"
 import * as LargeFields from "./LargeFields.ts"
@@ -42,21 +41,20 @@ export const layer = HttpApiBuilder.group(
       start: Effect.fnUntraced(function*({ payload: { input, key, workflow, ...options }, request }) {
         const { new: anew, ...rest } = options
         const once = yield* Acting.runKey(request, key)
-        const started = yield* withinQuota(runs.start(workflow, input, {
+        const started = yield* runs.start(workflow, input, {
           ...rest,
           by: yield* Acting.name,
           ...once,
           // A run of a key of its own is a new one in any case.
           ...(anew === undefined || (key === undefined && once.key !== undefined) ? {} : { new: anew })
-        }))
-        if (HttpServerResponse.isHttpServerResponse(started)) return started
+        })
         // Who names the key of a run is told that its input is another; who names that of a request has made a mistake.
         const header = request.headers["idempotency-key"]
         if (started.otherInput && key === undefined && header !== undefined) {
           return yield* new KeyReused({ key: header })
         }
         return started as OneOf<Started>
-      }),
+      }, Effect.catchTag("QuotaReached", refused)),
       get: Effect.fnUntraced(function*({ params: { run }, query: { wait } }) {
         const { id } = yield* runs.find(run)
         if (wait !== undefined) {
@@ -83,24 +81,23 @@ export const layer = HttpApiBuilder.group(
         return yield* runs.raise(run, { ...payload, by: yield* Acting.name })
       }),
       fork: Effect.fnUntraced(function*({ params: { run }, payload }) {
-        return yield* withinQuota(runs.fork(run, { ...payload, by: yield* Acting.name }))
-      }),
+        return yield* runs.fork(run, { ...payload, by: yield* Acting.name })
+      }, Effect.catchTag("QuotaReached", refused)),
       actions: Effect.fnUntraced(function*({ payload: { confirm, dryRun = false, ...wanted }, request }) {
         if (dryRun) return yield* bulk.preview(wanted)
         const by = yield* Acting.name
         const key = yield* Acting.keyOf(request)
         const started = yield* bulk.start(wanted, {
           by,
-          // The key of a request is its caller's alone.
-          ...(key === undefined ? {} : { key: `${by}:${key}` }),
+          // The key of a request is its caller's alone; no name has a line feed in it.
+          ...(key === undefined ? {} : { key: `${by}\n${key}` }),
           ...(confirm === undefined ? {} : { confirm })
         })
         return started.otherInput && key !== undefined ? yield* new KeyReused({ key }) : started
       }),
       retry: Effect.fnUntraced(function*({ params: { run } }) {
-        const retried = yield* withinQuota(runs.retry(run, { by: yield* Acting.name }))
-        return HttpServerResponse.isHttpServerResponse(retried) ? retried : retried as OneOf<Retried>
-      })
+        return (yield* runs.retry(run, { by: yield* Acting.name })) as OneOf<Retried>
+      }, Effect.catchTag("QuotaReached", refused))
     })
   })
 )
@@ -112,15 +109,8 @@ export const layer = HttpApiBuilder.group(
 /** One of the two answers of a route, whose status says which it is. */
 type OneOf<A extends { readonly joined: boolean }> = A & { readonly joined: true }
 
-/** Where the tenant has as many runs as it may have, the answer says when to ask again. */
-const withinQuota = <A, E, R>(
-  start: Effect.Effect<A, E | QuotaReached, R>
-): Effect.Effect<A | HttpServerResponse.HttpServerResponse, Exclude<E, QuotaReached>, R> =>
-  Effect.catchIf(
-    start,
-    (error): error is Extract<E | QuotaReached, QuotaReached> => error instanceof QuotaReached,
-    (error) => Effect.succeed(ProblemResponse.of(error))
-  ) as Effect.Effect<A | HttpServerResponse.HttpServerResponse, Exclude<E, QuotaReached>, R>
+/** The tenant has as many runs as it may have: the answer says when to ask again. */
+const refused = (error: QuotaReached) => Effect.succeed(ProblemResponse.of(error))
 
 const labelsOf = (texts: ReadonlyArray<string>): Effect.Effect<Record<string, string>, BadRequest> => {
   const labels: Record<string, string> = {}
