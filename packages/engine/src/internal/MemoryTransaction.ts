@@ -11,6 +11,7 @@ import type {
   Answers,
   CommitOp,
   DefinitionRow,
+  Handlers,
   InboxOp,
   Known,
   LeaveOp,
@@ -38,13 +39,47 @@ export class Transaction {
   readonly #store: MemoryStore
   readonly #changes: MemoryChanges
   readonly #events: EventChanges
-  readonly #owners: MemoryOwners
+  readonly #handlers: Handlers
 
   constructor(store: MemoryStore) {
     this.#store = store
     this.#changes = new MemoryChanges(store)
     this.#events = new EventChanges(store.events, this.#changes.record)
-    this.#owners = new MemoryOwners(this.#changes)
+    const changes = this.#changes
+    const owners = new MemoryOwners(changes)
+    this.#handlers = {
+      start: (op) => this.#start(op),
+      commit: (op) => this.#commit(op),
+      leave: (op) => this.#leave(op),
+      inbox: (op) => this.#inbox(op),
+      answer: (op) => this.#answer(op),
+      revoke: ({ id }) => {
+        const revoked = store.standing.has(id)
+        changes.drop(store.standing, id)
+        return { revoked }
+      },
+      issue: (op) => MemoryAccess.issue(changes, op),
+      withdraw: (op) => MemoryAccess.withdraw(changes, op),
+      used: (op) => MemoryAccess.used(changes, op),
+      quota: (op) => MemoryTenants.set(changes, op),
+      bookmark: (op) => MemoryBookmarks.take(changes, op),
+      claim: (op) => owners.claim(op),
+      claimOne: ({ owner, run }) => owners.claimOne(owner, run),
+      heartbeat: (op) => owners.heartbeat(op),
+      reap: (op) => owners.reap(op),
+      retire: ({ owner }) => owners.retire(owner),
+      report: (op) => this.#report(op),
+      publish: ({ rows }) => ({ added: rows.filter((row) => this.#send(row)).length }),
+      delivered: ({ ids }) => {
+        for (const id of ids) changes.drop(store.outbox, id)
+        return {}
+      },
+      define: ({ row }) => define(changes, row),
+      events: (op) => this.#events.keep(op, (row) => void this.#inbox({ row }), (event) => changes.change({ event })),
+      sweep: (op) => this.#events.sweep(op),
+      raise: (op) => this.#raise(op),
+      restore: (op) => MemoryRestore.apply(changes, op)
+    }
   }
 
   get changed(): boolean {
@@ -58,71 +93,14 @@ export class Transaction {
   apply(op: Op): Answers[keyof Answers] | Known {
     const act = AuditChain.actOf(op)
     return act === undefined
-      ? this.#apply(op)
-      : AuditChain.apply(MemoryAudit.records(this.#changes), op, act, () => this.#apply(op))
+      ? this.#applyOne(op)
+      : AuditChain.apply(MemoryAudit.records(this.#changes), op, act, () => this.#applyOne(op))
   }
 
-  #apply(op: Op): Answers[keyof Answers] {
-    switch (op.op) {
-      case "start":
-        return this.#start(op)
-      case "commit":
-        return this.#commit(op)
-      case "leave":
-        return this.#leave(op)
-      case "inbox":
-        return this.#inbox(op)
-      case "answer":
-        return this.#answer(op)
-      case "revoke": {
-        const revoked = this.#store.standing.has(op.id)
-        this.#changes.drop(this.#store.standing, op.id)
-        return { revoked }
-      }
-      case "issue":
-        return MemoryAccess.issue(this.#changes, op)
-      case "withdraw":
-        return MemoryAccess.withdraw(this.#changes, op)
-      case "used":
-        return MemoryAccess.used(this.#changes, op)
-      case "quota":
-        return MemoryTenants.set(this.#changes, op)
-      case "bookmark":
-        return MemoryBookmarks.take(this.#changes, op)
-      case "claim":
-        return this.#owners.claim(op)
-      case "claimOne":
-        return this.#owners.claimOne(op.owner, op.run)
-      case "heartbeat":
-        return this.#owners.heartbeat(op)
-      case "reap":
-        return this.#owners.reap(op)
-      case "retire":
-        return this.#owners.retire(op.owner)
-      case "report":
-        return this.#report(op)
-      case "publish":
-        return { added: op.rows.filter((row) => this.#send(row)).length }
-      case "delivered":
-        for (const id of op.ids) this.#changes.drop(this.#store.outbox, id)
-        return {}
-      case "define":
-        return define(this.#changes, op.row)
-      case "events":
-        return this.#events.keep(
-          op,
-          (row) => void this.#inbox({ row }),
-          (event) => this.#changes.change({ event })
-        )
-      case "sweep":
-        return this.#events.sweep(op)
-      case "raise":
-        return this.#raise(op)
-      case "restore":
-        return MemoryRestore.apply(this.#changes, op)
-      default:
-        throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
-    }
+  #applyOne(op: Op): Answers[keyof Answers] {
+    const handler = this.#handlers[op.op] as ((op: Op) => Answers[keyof Answers]) | undefined
+    if (handler === undefined) throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
+    return handler(op)
   }
 
   #start(op: StartOp): Answers["start"] {

@@ -1,5 +1,5 @@
 /** Tokens, as SQL. */
-import type { AccessTokenRow, Answers, IssueOp } from "@fermata/engine/Backend"
+import type { AccessTokenRow, Answers, IssueOp, UsedOp, WithdrawOp } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
 import { number, numberOrNull, prepare, type Row, text, textOrNull } from "./Rows.ts"
 
@@ -21,11 +21,11 @@ export const changes = (db: DatabaseSync) => {
       const { by, createdAt, expiresAt, groups, hash, id, name, parent, scopes, tenant } = row
       return { issued: add.run(id, hash, name, scopes, groups, by, createdAt, expiresAt, parent, tenant) > 0 }
     },
-    withdraw: (id: string): Answers["withdraw"] => {
+    withdraw: ({ id }: WithdrawOp): Answers["withdraw"] => {
       removeLogins.run(id)
       return { withdrawn: remove.run(id) > 0 }
     },
-    used: (id: string, at: number): Answers["used"] => {
+    used: ({ at, id }: UsedOp): Answers["used"] => {
       use.run(at, id)
       return {}
     }

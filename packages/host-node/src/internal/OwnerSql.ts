@@ -2,7 +2,7 @@
  * The owners of runs, as SQL: who claims which, and who has lost them. Each
  * must be called inside a write transaction.
  */
-import type { Answers, ClaimOp, OwnerRow, ReapOp, RunRow } from "@fermata/engine/Backend"
+import type { Answers, ClaimOneOp, ClaimOp, HeartbeatOp, ReapOp, RetireOp, RunRow } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
 import { dueRuns, dueServed, isOver, number, prepare, type Row, runColumns, text, textOrNull, toRun } from "./Rows.ts"
 
@@ -106,14 +106,14 @@ export const make = (db: DatabaseSync, keyOf: (id: string) => number | undefined
     return { runs: found.slice(0, op.limit).map(({ key }) => take(key, op.owner)) }
   }
 
-  const claimOne = (owner: string, id: string): Answers["claimOne"] => {
+  const claimOne = ({ owner, run: id }: ClaimOneOp): Answers["claimOne"] => {
     const key = keyOf(id)
     if (key === undefined) return { run: null }
     const run = toRun(findRun.get(key)!)
     return { run: run.owner === null && !isOver(run.status) ? take(key, owner) : null }
   }
 
-  const heartbeat = (owner: OwnerRow): Answers["heartbeat"] => {
+  const heartbeat = ({ owner }: HeartbeatOp): Answers["heartbeat"] => {
     beat.run(owner.id, owner.expiresAt, owner.worker ? 1 : 0, owner.info)
     return {}
   }
@@ -124,7 +124,7 @@ export const make = (db: DatabaseSync, keyOf: (id: string) => number | undefined
     return { freed: ownersWithoutRow.all().reduce((freed, row) => freed + free.run(text(row, "owner"), 1), 0) }
   }
 
-  const retire = (owner: string): Answers["retire"] => {
+  const retire = ({ owner }: RetireOp): Answers["retire"] => {
     leave.run(owner)
     return { freed: free.run(owner, 0) }
   }

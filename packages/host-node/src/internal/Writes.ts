@@ -8,6 +8,7 @@ import type {
   AnswerOp,
   Answers,
   CommitOp,
+  Handlers,
   Known,
   Op,
   OutboxRow,
@@ -75,7 +76,6 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const access = AccessSql.changes(db)
   const tenants = TenantSql.changes(db)
   const records = AuditSql.records(db)
-  const bookmark = BookmarkSql.take(db)
   const doubts = RestoreSql.changes(db)
   const mark = ChangeSql.mark(db)
 
@@ -382,67 +382,36 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   }
 
   const listeners = Listeners.make(db, keyOf, inbox)
-  const raise = SpendingSql.raises(db, (row) => inbox({ row }))
-
   const owners = OwnerSql.make(db, keyOf)
   const register = DefinitionSql.register(db)
 
-  const report = FindingSql.report(db, keyOf)
-
+  const handlers: Handlers = {
+    ...access,
+    ...owners,
+    start,
+    commit,
+    leave: listeners.leave,
+    inbox,
+    answer,
+    revoke: (op) => ({ revoked: standingRules.remove(op.id) }),
+    quota: tenants.set,
+    report: FindingSql.report(db, keyOf),
+    publish: (op) => ({ added: sendAll(op.rows) }),
+    delivered: (op) => {
+      for (const id of op.ids) delivered.run(id)
+      return {}
+    },
+    define: ({ row }) => register(row),
+    events: (op) => events.keep(op, (row) => void inbox({ row })),
+    sweep: events.sweep,
+    raise: SpendingSql.raises(db, (row) => inbox({ row })),
+    bookmark: BookmarkSql.take(db),
+    restore: doubts.restore
+  }
   const applyOne = (op: Op): Answers[keyof Answers] => {
-    switch (op.op) {
-      case "start":
-        return start(op)
-      case "commit":
-        return commit(op)
-      case "leave":
-        return listeners.leave(op)
-      case "inbox":
-        return inbox(op)
-      case "answer":
-        return answer(op)
-      case "revoke":
-        return { revoked: standingRules.remove(op.id) }
-      case "issue":
-        return access.issue(op)
-      case "withdraw":
-        return access.withdraw(op.id)
-      case "used":
-        return access.used(op.id, op.at)
-      case "quota":
-        return tenants.set(op)
-      case "claim":
-        return owners.claim(op)
-      case "claimOne":
-        return owners.claimOne(op.owner, op.run)
-      case "heartbeat":
-        return owners.heartbeat(op.owner)
-      case "reap":
-        return owners.reap(op)
-      case "retire":
-        return owners.retire(op.owner)
-      case "report":
-        return report(op)
-      case "publish":
-        return { added: sendAll(op.rows) }
-      case "delivered":
-        for (const id of op.ids) delivered.run(id)
-        return {}
-      case "define":
-        return register(op.row)
-      case "events":
-        return events.keep(op, (row) => void inbox({ row }))
-      case "sweep":
-        return events.sweep(op)
-      case "raise":
-        return raise(op)
-      case "bookmark":
-        return bookmark(op)
-      case "restore":
-        return doubts.restore(op)
-      default:
-        throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
-    }
+    const handler = handlers[op.op] as ((op: Op) => Answers[keyof Answers]) | undefined
+    if (handler === undefined) throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
+    return handler(op)
   }
 
   return {

@@ -486,3 +486,8 @@ export interface Answers extends EventAnswers {
 export type Answer<O extends Op> = O extends { readonly op: infer K extends keyof Answers }
   ? O extends { readonly act: Act } ? Answers[K] | Known : Answers[K]
   : never
+
+/** What applies the operations, by their names. */
+export type Handlers = {
+  readonly [K in Op["op"]]: (op: Extract<Op, { readonly op: K }>) => Answers[K]
+}
