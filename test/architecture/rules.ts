@@ -58,7 +58,8 @@ export const tree: Readonly<Record<string, PackageRule>> = {
   contracts: { imports: ["core", "engine"] },
   api: { imports: ["core"], externals: ["effect"] },
   agent: { imports: ["core", "engine", "contracts"] },
-  server: { imports: ["agent", "api", "core", "engine", "contracts"] },
+  operations: { imports: ["core", "engine", "contracts"] },
+  server: { imports: ["agent", "api", "core", "engine", "contracts", "operations"] },
   "agent-node": { imports: ["core", "engine", "agent"], node: true },
   testing: {
     imports: ["core", "engine"],
@@ -68,7 +69,7 @@ export const tree: Readonly<Record<string, PackageRule>> = {
   },
   "host-node": { imports: ["core", "engine"], node: true, host: true },
   cli: {
-    imports: ["api", "core", "engine", "contracts", "agent", "host-node", "server"],
+    imports: ["api", "core", "engine", "contracts", "agent", "host-node", "operations", "server"],
     node: true,
     modules: ["Config"]
   }

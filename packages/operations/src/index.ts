@@ -1,0 +1,2 @@
+/** What stands around runs. */
+export * as WebhookSignature from "./WebhookSignature.ts"
