@@ -23,7 +23,7 @@ import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import { globSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { dirname, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { type CommandFailed, refused } from "./CommandFailed.ts"
 import { find, isFile, label, mayNameServer } from "./ConfigFile.ts"
@@ -45,6 +45,12 @@ export interface ConfiguredAgent {
 
 /** What a project adds to the command. */
 export interface FermataConfig {
+  /**
+   * The file of another configuration, of which this one has all that it does not say itself: an absolute path, or one
+   * from the folder of this configuration. Tasks and MCP servers are taken over by their names, everything else as a
+   * whole. What belongs to one machine thus stands in a file outside of what is copied to all of them.
+   */
+  readonly extends?: string
   /** The layers of workflows that are written as programs, complete but for what the host gives. */
   readonly workflows?: ReadonlyArray<Layer.Layer<never, unknown, HostServices>>
   /** Patterns of contract files, from the folder of the configuration. */
@@ -140,14 +146,15 @@ export const loadOrRecall = Effect.fnUntraced(function*(
 export const contractFiles = ({ config, file }: Loaded): ReadonlyArray<string> => {
   if (file === undefined || config.contracts === undefined) return []
   const folder = dirname(file)
-  return globSync(config.contracts, { cwd: folder }).sort().map((name) => join(folder, name))
+  return globSync(config.contracts, { cwd: folder }).map((name) => resolve(folder, name)).sort()
 }
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
-const read = (file: string): Effect.Effect<Loaded, CommandFailed> =>
+/** `below` are the files that extend this one, the first of them last. */
+const read = (file: string, below: ReadonlyArray<string> = []): Effect.Effect<Loaded, CommandFailed> =>
   Effect.tryPromise({
     try: () => import(pathToFileURL(file).href) as Promise<{ readonly default?: unknown }>,
     catch: (cause) => broken(file, `cannot be loaded: ${loadProblem(cause)}`)
@@ -155,13 +162,14 @@ const read = (file: string): Effect.Effect<Loaded, CommandFailed> =>
     Effect.flatMap(Effect.fnUntraced(function*(module) {
       const problem = problemOf(module.default)
       if (problem !== undefined) return yield* broken(file, problem)
-      const config = module.default as FermataConfig
-      if (config.server !== undefined && !mayNameServer(file)) {
+      const own = module.default as FermataConfig
+      if (own.server !== undefined && !mayNameServer(file)) {
         return yield* broken(
           file,
           "has its \"server\" from elsewhere, where commands that only look do not see it; name it in the file itself, such as server: base.server"
         )
       }
+      const config = own.extends === undefined ? own : extended(yield* readBase(file, own.extends, below), own)
       const { kinds = [] } = config
       const twice = kinds.length === 0 ? undefined : yield* kindTwice(kinds)
       if (twice !== undefined) {
@@ -172,6 +180,46 @@ const read = (file: string): Effect.Effect<Loaded, CommandFailed> =>
       return { file, config }
     }))
   )
+
+const readBase = (
+  file: string,
+  base: string,
+  below: ReadonlyArray<string>
+): Effect.Effect<Loaded, CommandFailed> => {
+  const found = resolve(dirname(file), base)
+  const chain = [file, ...below]
+  if (chain.includes(found)) {
+    const circle = [found, ...chain.slice(0, chain.indexOf(found) + 1)].toReversed()
+    return Effect.fail(broken(file, `extends itself: ${circle.map(label).join(" extends ")}`))
+  }
+  return isFile(found)
+    ? read(found, chain)
+    : Effect.fail(
+      broken(
+        file,
+        `extends "${base}", and there is no file ${found}; give an absolute path, or one from its own folder`
+      )
+    )
+}
+
+/** What a configuration is that extends another: paths of that one stay where they were. */
+const extended = (base: Loaded, { extends: _, ...own }: FermataConfig): FermataConfig => {
+  const folder = dirname(base.file!)
+  const { contracts, mcp, skills, tasks } = base.config
+  return {
+    ...base.config,
+    ...(contracts === undefined ? {} : { contracts: [contracts].flat().map((pattern) => resolve(folder, pattern)) }),
+    ...(skills === undefined ? {} : { skills: resolve(folder, skills) }),
+    ...Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)),
+    ...byName("tasks", tasks, own.tasks),
+    ...byName("mcp", mcp, own.mcp)
+  }
+}
+
+const byName = <A>(field: string, base: Readonly<Record<string, A>> = {}, own: Readonly<Record<string, A>> = {}) => {
+  const all = { ...base, ...own }
+  return Object.keys(all).length === 0 ? {} : { [field]: all }
+}
 
 const broken = (file: string, problem: string): CommandFailed =>
   refused("ConfigInvalid", `The configuration ${label(file)} ${problem}`)
@@ -193,6 +241,7 @@ const fields: {
     | readonly [holds: (value: unknown) => boolean, expected: string]
     | ((value: unknown) => string | undefined)
 } = {
+  extends: [isText, "the file of another configuration, such as \"../fermata.config.ts\""],
   workflows: [
     (value) => Array.isArray(value) && value.every(Layer.isLayer),
     "a list of layers, such as Purchase.toLayer(...)"

@@ -27,12 +27,13 @@ export const label = (file: string): string => {
 
 /**
  * Whether a configuration may have a `server`, by its text alone: commands that
- * only look load none, unless it may name the server that they are to ask. One
- * whose `server` stands elsewhere is refused when it is loaded.
+ * only look load none, unless it may name the server that they are to ask, or
+ * extends one that does. One whose `server` stands elsewhere is refused when it
+ * is loaded.
  */
 export const mayNameServer = (file: string): boolean => {
   try {
-    return /(?<!\.)\bserver\b|\.server\s*=(?!=)/.test(readFileSync(file, "utf8"))
+    return /(?<!\.)\b(?:server|extends)\b|\.server\s*=(?!=)/.test(readFileSync(file, "utf8"))
   } catch {
     // Whoever loads it tells that it cannot be read.
     return true

@@ -36,6 +36,71 @@ describe("Config", () => {
       ])
     }))
 
+  it.effect("has what it does not say from the one that it extends, and that keeps its own paths", () =>
+    Effect.gen(function*() {
+      const root = yield* folder
+      const [shared, host] = [join(root, "shared"), join(root, "host")]
+      mkdirSync(join(shared, "contracts"), { recursive: true })
+      mkdirSync(host)
+      yield* write(join(shared, "contracts", "a.json"), "{}")
+      const base = yield* write(
+        join(shared, "base.mjs"),
+        `const does = (what) => () => what
+export default { contracts: "contracts/*.json", skills: "skills", tasks: { look: does("base"), mail: does("base") }, scripted: ["base"] }`
+      )
+      for (const named of [base, "../shared/base.mjs"]) {
+        const file = yield* write(
+          join(host, `${named.length}.mjs`),
+          `export default { extends: ${
+            JSON.stringify(named)
+          }, contracts: undefined, tasks: { mail: () => "host" }, scripted: ["host"] }`
+        )
+        const loaded = yield* Config.load(file, [])
+        assert.strictEqual(loaded.file, file)
+        assert.deepStrictEqual(Config.contractFiles(loaded), [join(shared, "contracts", "a.json")])
+        const { scripted, skills, tasks = {} } = loaded.config
+        assert.deepStrictEqual(scripted, ["host"])
+        assert.strictEqual(skills, join(shared, "skills"))
+        assert.deepStrictEqual(
+          Object.entries(tasks).map(([name, handler]) => [name, (handler as () => unknown)()]),
+          [["look", "base"], ["mail", "host"]]
+        )
+      }
+    }))
+
+  it.effect("that extends what is not there, what is broken or itself is refused, and says which file", () =>
+    Effect.gen(function*() {
+      const root = yield* folder
+      const at = (name: string) => join(root, `${name}.mjs`)
+      const problem = (name: string) => Effect.map(Effect.flip(Config.load(at(name), [])), ({ message }) => message)
+      yield* write(at("lost"), "export default { extends: \"nowhere.mjs\" }")
+      assert.strictEqual(
+        yield* problem("lost"),
+        `The configuration ${at("lost")} extends "nowhere.mjs", and there is no file ${
+          join(root, "nowhere.mjs")
+        }; give an absolute path, or one from its own folder`
+      )
+      yield* write(at("wrong"), "export default { extends: 1 }")
+      assert.strictEqual(
+        yield* problem("wrong"),
+        `The configuration ${
+          at("wrong")
+        } must have in "extends" the file of another configuration, such as "../fermata.config.ts"`
+      )
+      yield* write(at("broken"), "export default { task: {} }")
+      yield* write(at("above"), "export default { extends: \"broken.mjs\" }")
+      assert.strictEqual(
+        yield* problem("above"),
+        `The configuration ${at("broken")} has the unknown field "task"; did you mean "tasks"?`
+      )
+      yield* write(at("a"), "export default { extends: \"b.mjs\" }")
+      yield* write(at("b"), "export default { extends: \"a.mjs\" }")
+      assert.strictEqual(
+        yield* problem("a"),
+        `The configuration ${at("b")} extends itself: ${at("a")} extends ${at("b")} extends ${at("a")}`
+      )
+    }))
+
   it.effect("that is broken is told in a sentence", () =>
     Effect.gen(function*() {
       const root = yield* folder
@@ -86,7 +151,7 @@ describe("Config", () => {
       )
       assert.strictEqual(
         yield* problem("export default { steps: [] }"),
-        "The configuration FILE has the unknown field \"steps\"; known are workflows, contracts, tasks, llm, kinds, agents, models, secrets, egress, skills, mcp, services, server, scripted"
+        "The configuration FILE has the unknown field \"steps\"; known are extends, workflows, contracts, tasks, llm, kinds, agents, models, secrets, egress, skills, mcp, services, server, scripted"
       )
       const agent = (name: string, ...below: ReadonlyArray<string>) =>
         `{ layer, agent: { name: "${name}", models: [], agents: [${

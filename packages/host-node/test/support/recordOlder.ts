@@ -2,7 +2,8 @@
  * `node recordOlder.ts FILE`: makes the database of `OlderWork.ts` as the build
  * does in which this file lies, by processes that die. Put it with that file
  * into the same folder of a checkout of an older commit, and keep what it makes
- * under `test/databases/`, named after the version of the database.
+ * under `test/databases/`, named after the version of the database. One of its
+ * runs sleeps for five minutes, which must be over when the tests run.
  */
 import { Runs } from "@fermata/engine/Runs"
 import { Effect, Layer } from "effect"
