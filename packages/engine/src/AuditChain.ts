@@ -110,6 +110,12 @@ const outcomeOf = (op: Op, answer: Answers[keyof Answers]): "done" | "same" | "r
       return of(op.op).issued ? "done" : "refused"
     case "withdraw":
       return of(op.op).withdrawn ? "done" : "refused"
+    case "ingest":
+      return of(op.op).result === "accepted" ? "done" : "same"
+    case "source": {
+      const { after, before } = of(op.op)
+      return after === null && (before === null || op.change !== null) ? "refused" : "done"
+    }
     case "publish":
       return of(op.op).added > 0 ? "done" : "same"
     case "raise":

@@ -38,10 +38,12 @@ import type {
   StandingRow,
   TenantRow
 } from "./internal/backend/Rows.ts"
+import type { SensorFilter, SensorRow, SourceRow } from "./internal/backend/SourceOps.ts"
 
 export type * from "./internal/backend/Operations.ts"
 export { epochsAhead } from "./internal/backend/Operations.ts"
 export type * from "./internal/backend/Rows.ts"
+export type * from "./internal/backend/SourceOps.ts"
 
 export { StorageFailed }
 
@@ -175,6 +177,16 @@ export interface Backend {
    * none behind where the run's subscription begins.
    */
   readonly awaited: (wait: EventWait, after: string | null, limit: number) => Effect.Effect<Awaited, StorageFailed>
+  /** What came in from outside, the newest first. */
+  readonly sensors: (filter: SensorFilter) => Effect.Effect<ReadonlyArray<SensorRow>, StorageFailed>
+  /** What this tenant, or whoever is of none, has taken under this key. */
+  readonly sensor: (tenant: string | undefined, dedupe: string) => Effect.Effect<SensorRow | null, StorageFailed>
+  /** When the oldest of what is kept came in; null for nothing. */
+  readonly oldestSensor: Effect.Effect<number | null, StorageFailed>
+  /** The source of this name, which has its tenant before it. */
+  readonly source: (name: string) => Effect.Effect<SourceRow | null, StorageFailed>
+  /** Sources by name; those of one tenant when it is given. */
+  readonly sources: (tenant?: string) => Effect.Effect<ReadonlyArray<SourceRow>, StorageFailed>
   readonly definitions: Effect.Effect<ReadonlyArray<DefinitionRow>, StorageFailed>
   readonly definition: (name: string, version: string) => Effect.Effect<DefinitionRow | null, StorageFailed>
   readonly definitionByHash: (hash: string) => Effect.Effect<DefinitionRow | null, StorageFailed>

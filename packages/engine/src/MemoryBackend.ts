@@ -24,6 +24,7 @@ import * as ChangeLog from "./ChangeLog.ts"
 import * as DueList from "./internal/DueList.ts"
 import * as MemoryAudit from "./internal/MemoryAudit.ts"
 import * as MemoryEvents from "./internal/MemoryEvents.ts"
+import * as MemorySources from "./internal/MemorySources.ts"
 import { type MemoryStore, type Ordered, pair, type StoredRun } from "./internal/MemoryStore.ts"
 import * as MemoryTenants from "./internal/MemoryTenants.ts"
 import { Transaction } from "./internal/MemoryTransaction.ts"
@@ -119,6 +120,11 @@ export const make = (store: MemoryStore): Backend => {
         const standing = store.runs.get(wait.run)?.awaits.waits.find(({ key }) => key === wait.key)?.position
         return MemoryEvents.awaited(store.events, wait, after, standing, limit)
       }),
+    sensors: (filter) => Effect.sync(() => MemorySources.list(store, filter)),
+    sensor: (tenant, dedupe) => Effect.sync(() => MemorySources.find(store, tenant, dedupe)),
+    oldestSensor: Effect.sync(() => MemorySources.oldest(store)),
+    source: (name) => Effect.sync(() => store.sources.get(name) ?? null),
+    sources: (tenant) => Effect.sync(() => MemorySources.sourcesOf(store, tenant)),
     definitions: Effect.sync(definitions),
     definition: (name, version) => Effect.sync(() => store.definitions.get(pair(name, version)) ?? null),
     definitionByHash: (hash) => Effect.sync(() => definitions().find((row) => row.hash === hash) ?? null),

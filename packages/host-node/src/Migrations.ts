@@ -357,6 +357,33 @@ export const migrations: ReadonlyArray<string> = [
   DROP INDEX runs_tenant;
   CREATE INDEX runs_tenant ON runs (tenant, workflow, status) WHERE tenant IS NOT NULL;
   CREATE INDEX runs_tenant_reason ON runs (tenant, reason) WHERE tenant IS NOT NULL AND reason IS NOT NULL;
+  `,
+  // What comes in from outside, by its key, and the sources that it comes from. Whose it is, the name of its sensor says.
+  `
+  CREATE TABLE sensors (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    sensor TEXT NOT NULL,
+    dedupe TEXT NOT NULL,
+    event_id TEXT,
+    ref TEXT,
+    payload TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    refused TEXT,
+    at REAL NOT NULL,
+    tenant TEXT NOT NULL
+      GENERATED ALWAYS AS (CASE WHEN instr(sensor, '~') > 1 THEN substr(sensor, 1, instr(sensor, '~') - 1) ELSE '' END) VIRTUAL
+  ) STRICT;
+  CREATE UNIQUE INDEX sensors_dedupe ON sensors (dedupe, tenant, (refused IS NOT NULL));
+  CREATE INDEX sensors_sensor ON sensors (sensor);
+  CREATE INDEX sensors_tenant ON sensors (tenant) WHERE tenant <> '';
+  CREATE TABLE sources (
+    name TEXT PRIMARY KEY,
+    declaration TEXT NOT NULL,
+    paused INTEGER NOT NULL,
+    note TEXT,
+    by TEXT NOT NULL,
+    at REAL NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `
 ]
 

@@ -20,6 +20,7 @@ import { ownershipTests } from "./backend/OwnershipTests.ts"
 import { readTests } from "./backend/ReadTests.ts"
 import { restoreTests } from "./backend/RestoreTests.ts"
 import { runTests } from "./backend/RunTests.ts"
+import { sourceTests } from "./backend/SourceTests.ts"
 import { spendingTests } from "./backend/SpendingTests.ts"
 import { standingTests } from "./backend/StandingTests.ts"
 import { tenantTests } from "./backend/TenantTests.ts"
@@ -53,6 +54,7 @@ export const suite = (name: string, make: MakeStore): void => {
     bookmarkTests(test)
     restoreTests(test)
     tenantTests(test)
+    sourceTests(test)
     lawTests(make)
   })
 }

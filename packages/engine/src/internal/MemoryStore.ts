@@ -16,6 +16,8 @@ import type {
   QuotaRow,
   RequestRow,
   RunRow,
+  SensorRow,
+  SourceRow,
   SpendingRow,
   StandingRow
 } from "../Backend.ts"
@@ -56,6 +58,15 @@ export interface MemoryStore {
   /** By tenant. */
   readonly quotas: Map<string, QuotaRow>
   readonly events: MemoryEvents.MemoryEvents
+  /** What came in from outside: by position, and positions by tenant, key, and whether it was refused. */
+  readonly sensors: {
+    readonly rows: Map<string, SensorRow>
+    readonly positions: Map<string, string>
+    /** Number of the last position. */
+    last: number
+  }
+  /** By name. */
+  readonly sources: Map<string, SourceRow>
   readonly index: {
     readonly due: DueList.DueList
     /** By what a run is served as; see `servedAs`. */
@@ -125,6 +136,8 @@ export const makeStore = (): MemoryStore => ({
   dayRaises: new Map(),
   quotas: new Map(),
   events: MemoryEvents.make(),
+  sensors: { rows: new Map(), positions: new Map(), last: 0 },
+  sources: new Map(),
   index: {
     due: DueList.make(),
     dueByServed: new Map(),

@@ -31,6 +31,7 @@ import { MemoryChanges } from "./MemoryChanges.ts"
 import { EventChanges } from "./MemoryEvents.ts"
 import { MemoryOwners } from "./MemoryOwners.ts"
 import * as MemoryRestore from "./MemoryRestore.ts"
+import * as MemorySources from "./MemorySources.ts"
 import { isOver, type MemoryStore, pair, type StoredRun } from "./MemoryStore.ts"
 import * as MemoryTenants from "./MemoryTenants.ts"
 
@@ -78,7 +79,10 @@ export class Transaction {
       events: (op) => this.#events.keep(op, (row) => void this.#inbox({ row }), (event) => changes.change({ event })),
       sweep: (op) => this.#events.sweep(op),
       raise: (op) => this.#raise(op),
-      restore: (op) => MemoryRestore.apply(changes, op)
+      restore: (op) => MemoryRestore.apply(changes, op),
+      ingest: (op) => MemorySources.ingest(changes, op, (row) => void this.#send(row)),
+      sweepSensors: (op) => MemorySources.sweep(changes, op),
+      source: (op) => MemorySources.source(changes, op)
     }
   }
 

@@ -34,6 +34,7 @@ import {
   toRun
 } from "./Rows.ts"
 import * as RunList from "./RunList.ts"
+import * as SourceSql from "./SourceSql.ts"
 import * as SpendingSql from "./SpendingSql.ts"
 import * as StandingSql from "./StandingSql.ts"
 import * as TenantSql from "./TenantSql.ts"
@@ -161,6 +162,7 @@ export const make = (db: DatabaseSync) => {
     ...TenantSql.reads(db),
     ...AuditSql.reads(db),
     ...EventSql.reads(db),
+    ...SourceSql.reads(db),
     definitions: () => definitions.all().map(toDefinition),
     definition: (name: string, version: string) => orNull(definition.get(name, version), toDefinition),
     definitionByHash: (hash: string) => orNull(definitionByHash.get(hash), toDefinition),

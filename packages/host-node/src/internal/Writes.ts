@@ -31,6 +31,7 @@ import * as OwnerSql from "./OwnerSql.ts"
 import * as RestoreSql from "./RestoreSql.ts"
 import { isOver, lastOf, number, prepare, prepareLean, runColumns, text, toRun } from "./Rows.ts"
 import * as ShortWaits from "./ShortWaits.ts"
+import * as SourceSql from "./SourceSql.ts"
 import * as SpendingSql from "./SpendingSql.ts"
 import * as StandingSql from "./StandingSql.ts"
 import * as TenantSql from "./TenantSql.ts"
@@ -406,7 +407,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     sweep: events.sweep,
     raise: SpendingSql.raises(db, (row) => inbox({ row })),
     bookmark: BookmarkSql.take(db),
-    restore: doubts.restore
+    restore: doubts.restore,
+    ...SourceSql.changes(db, sendAll)
   }
   const applyOne = (op: Op): Answers[keyof Answers] => {
     const handler = handlers[op.op] as ((op: Op) => Answers[keyof Answers]) | undefined

@@ -30,6 +30,7 @@ import {
   subscription
 } from "./Fixtures.ts"
 import { keys, messages, observe, owners, runs, times } from "./Seen.ts"
+import { sourceHistory } from "./SourceHistory.ts"
 
 /** The law that every store does what memory does. */
 export const lawTests = (make: MakeStore): void => {
@@ -431,6 +432,7 @@ const intent = fc.oneof(
       (row) => ({ op: "quota", tenant: "acme", row: { tenant: "acme", ...row } })
     )
   },
+  { weight: 4, arbitrary: sourceHistory },
   {
     weight: 1,
     arbitrary: asOp(
@@ -465,7 +467,9 @@ const mayBeActs = new Set([
   "publish",
   "define",
   "raise",
-  "quota"
+  "quota",
+  "ingest",
+  "source"
 ])
 
 const perhapsActed: fc.Arbitrary<Op> = fc.tuple(intent, fc.option(acts, { freq: 2 })).map(([op, by]) =>

@@ -64,6 +64,14 @@ export const observe = (backend: Backend) =>
     requests: Effect.forEach(keys, (caller) =>
       Effect.forEach(messages, (key) => backend.request(caller, key))),
     spending: backend.spending({}),
+    sensors: backend.sensors({ limit: 100 }),
+    sensorsOf: backend.sensors({ limit: 2, sensor: "mail", before: positionOf(4) }),
+    sensorsIn: backend.sensors({ limit: 2, tenant: "acme" }),
+    sensor: Effect.forEach([undefined, "acme"], (tenant) => backend.sensor(tenant, "k0")),
+    oldestSensor: backend.oldestSensor,
+    source: backend.source("acme~k0"),
+    sources: backend.sources(),
+    sourcesIn: backend.sources("acme"),
     dayRaises: backend.dayRaises({}),
     dayRaisesOf: backend.dayRaises({ workflow: "purchase", since: 1, until: 20_000 }),
     spendingOf: backend.spending({ workflow: "purchase", since: 0, until: 19_999 })

@@ -1,10 +1,10 @@
 /** What is written to a store: operations, each with its answer. */
-import type { AuditText } from "@fermata/core/AuditLine"
 import type { Settled } from "@fermata/core/DayClaims"
 import type { Restore } from "@fermata/core/Restore"
 import type { Amount } from "@fermata/core/Spent"
 import type * as Effect from "effect/Effect"
 import type { EventAnswers, EventsOp, EventWaitChanges, SubscriptionRow, SweepOp } from "../../EventLog.ts"
+import type { Act, Acted } from "./Act.ts"
 import type {
   AccessTokenRow,
   ApprovalRow,
@@ -20,33 +20,11 @@ import type {
   RunRow,
   StandingRow
 } from "./Rows.ts"
+import type { IngestOp, SourceAnswers, SourceOp, SweepSensorsOp } from "./SourceOps.ts"
 import type { SpendingChange } from "./SpendingChange.ts"
 
+export type * from "./Act.ts"
 export type { SpendingChange }
-
-/**
- * On whose behalf an operation is done. Where it does something, the line is
- * kept in its transaction, as the next of the chain (`AuditChain`).
- */
-export interface Act {
-  readonly line: Omit<AuditText, "at" | "n">
-  /** ms since the epoch. Asked inside the transaction. */
-  readonly now: () => number
-  /**
-   * What asks for it, kept with its answer in the same transaction. Where the
-   * store has a request of this caller and key, nothing is done, and the
-   * operation is answered with that one.
-   */
-  readonly request?: Pick<RequestRow, "caller" | "hash" | "key" | "route"> & {
-    /** What is kept as the answer, by what the operation has come to; null to keep none. */
-    readonly answer: (answer: Answers[keyof Answers]) => string | null
-  }
-}
-
-/** An operation that somebody may do: without an act it is the engine's own, or a program's. */
-export interface Acted {
-  readonly act?: Act
-}
 
 /** The answer to an operation whose act was asked for before. */
 export interface Known {
@@ -415,9 +393,12 @@ export type Op =
   | RaiseOp
   | BookmarkOp
   | RestoreOp
+  | IngestOp
+  | SweepSensorsOp
+  | SourceOp
 
 /** The answer to an operation, by its name. */
-export interface Answers extends EventAnswers {
+export interface Answers extends EventAnswers, SourceAnswers {
   /**
    * `run` is the row as it is now; `started` false means joined. `told`: there are messages in its inbox already.
    * `full`, where the start is limited: nothing was started, since the tenant has so many open runs as it may have.
