@@ -116,6 +116,10 @@ const outcomeOf = (op: Op, answer: Answers[keyof Answers]): "done" | "same" | "r
       const { after, before } = of(op.op)
       return after === null && (before === null || op.change !== null) ? "refused" : "done"
     }
+    case "endpoint":
+      return of(op.op).kept ? "done" : "refused"
+    case "dropEndpoint":
+      return of(op.op).dropped ? "done" : "refused"
     case "publish":
       return of(op.op).added > 0 ? "done" : "same"
     case "raise":

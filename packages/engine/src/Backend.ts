@@ -20,6 +20,7 @@ import { StorageFailed } from "@fermata/core/StorageFailed"
 import type * as Effect from "effect/Effect"
 import type { Changes } from "./ChangeLog.ts"
 import type { Awaited, EventFilter, EventRow, EventWait, EventWaitRow } from "./EventLog.ts"
+import type { EndpointRow, EndpointRowFilter } from "./internal/backend/EndpointOps.ts"
 import type { Answer, Op } from "./internal/backend/Operations.ts"
 import type {
   AccessTokenRow,
@@ -40,6 +41,8 @@ import type {
 } from "./internal/backend/Rows.ts"
 import type { SensorFilter, SensorRow, SourceRow } from "./internal/backend/SourceOps.ts"
 
+export type * from "./internal/backend/EndpointOps.ts"
+export { nameOfRun as endpointOfRun } from "./internal/backend/EndpointOps.ts"
 export type * from "./internal/backend/Operations.ts"
 export { epochsAhead } from "./internal/backend/Operations.ts"
 export type * from "./internal/backend/Rows.ts"
@@ -159,6 +162,12 @@ export interface Backend {
   readonly quota: (tenant: string) => Effect.Effect<QuotaRow | null, StorageFailed>
   /** Tenants that have runs or quotas, by name; one of this name when it is given. Counts their runs. */
   readonly tenants: (name?: string) => Effect.Effect<ReadonlyArray<TenantRow>, StorageFailed>
+  /** The endpoint of webhooks of this name; that of a run is named by `endpointOfRun`. */
+  readonly endpoint: (name: string) => Effect.Effect<EndpointRow | null, StorageFailed>
+  /** Endpoints that are told of many events, by name. */
+  readonly endpoints: (filter: EndpointRowFilter) => Effect.Effect<ReadonlyArray<EndpointRow>, StorageFailed>
+  /** Whether the webhook of any run is to be told of something yet. */
+  readonly anyRunEndpoint: Effect.Effect<boolean, StorageFailed>
   /** Lines of the audit. */
   readonly audit: (filter: AuditFilter) => Effect.Effect<ReadonlyArray<AuditRow>, StorageFailed>
   /** Lines of the audit behind the one of this number, as they stand in the chain, at most `limit`. */

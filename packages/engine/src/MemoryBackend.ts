@@ -23,6 +23,7 @@ import {
 import * as ChangeLog from "./ChangeLog.ts"
 import * as DueList from "./internal/DueList.ts"
 import * as MemoryAudit from "./internal/MemoryAudit.ts"
+import * as MemoryEndpoints from "./internal/MemoryEndpoints.ts"
 import * as MemoryEvents from "./internal/MemoryEvents.ts"
 import * as MemorySources from "./internal/MemorySources.ts"
 import { type MemoryStore, type Ordered, pair, type StoredRun } from "./internal/MemoryStore.ts"
@@ -109,6 +110,9 @@ export const make = (store: MemoryStore): Backend => {
         )
         return take(inOrder(tokens), limit)
       }),
+    endpoint: (name) => Effect.sync(() => store.endpoints.get(name) ?? null),
+    endpoints: (filter) => Effect.sync(() => MemoryEndpoints.list(store, filter)),
+    anyRunEndpoint: Effect.sync(() => MemoryEndpoints.anyOfRun(store)),
     audit: (filter) => Effect.sync(() => MemoryAudit.list(store, filter)),
     auditChain: (after, limit) => Effect.sync(() => take(store.audit.filter(({ n }) => n > after), limit)),
     request: (caller, key) => Effect.sync(() => store.requests.get(pair(caller, key))?.row ?? null),

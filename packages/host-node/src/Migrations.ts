@@ -384,6 +384,24 @@ export const migrations: ReadonlyArray<string> = [
     by TEXT NOT NULL,
     at REAL NOT NULL
   ) STRICT, WITHOUT ROWID;
+  `,
+  // Endpoints of webhooks, and the webhooks of single runs.
+  `
+  CREATE TABLE endpoints (
+    name TEXT PRIMARY KEY,
+    run TEXT,
+    open INTEGER NOT NULL,
+    settings TEXT NOT NULL,
+    health TEXT NOT NULL,
+    since TEXT,
+    by TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL,
+    version INTEGER NOT NULL,
+    tenant TEXT GENERATED ALWAYS AS (CASE WHEN instr(name, '~') > 1 THEN substr(name, 1, instr(name, '~') - 1) END) VIRTUAL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX endpoints_named ON endpoints (name) WHERE run IS NULL;
+  CREATE INDEX endpoints_of_runs ON endpoints (run) WHERE run IS NOT NULL AND open = 1;
   `
 ]
 

@@ -10,6 +10,7 @@ import { artifactTests } from "./backend/ArtifactTests.ts"
 import { auditTests } from "./backend/AuditTests.ts"
 import { bookmarkTests } from "./backend/BookmarkTests.ts"
 import { changeTests } from "./backend/ChangeTests.ts"
+import { endpointTests } from "./backend/EndpointTests.ts"
 import { eventTests } from "./backend/EventTests.ts"
 import { type MakeStore, withBackend } from "./backend/Fixtures.ts"
 import { journalTests } from "./backend/JournalTests.ts"
@@ -42,6 +43,7 @@ export const suite = (name: string, make: MakeStore): void => {
     messageTests(test)
     leaveTests(test)
     eventTests(test)
+    endpointTests(test)
     readTests(test)
     changeTests(test, make)
     watchdogTests(test)

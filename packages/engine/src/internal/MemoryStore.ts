@@ -9,6 +9,7 @@ import type {
   AuditRow,
   DayRaiseRow,
   DefinitionRow,
+  EndpointRow,
   FindingRow,
   InboxRow,
   OutboxRow,
@@ -57,6 +58,8 @@ export interface MemoryStore {
   readonly dayRaises: Map<string, DayRaiseRow>
   /** By tenant. */
   readonly quotas: Map<string, QuotaRow>
+  /** By name. */
+  readonly endpoints: Map<string, EndpointRow>
   readonly events: MemoryEvents.MemoryEvents
   /** What came in from outside: by position, and positions by tenant, key, and whether it was refused. */
   readonly sensors: {
@@ -135,6 +138,7 @@ export const makeStore = (): MemoryStore => ({
   spending: new Map(),
   dayRaises: new Map(),
   quotas: new Map(),
+  endpoints: new Map(),
   events: MemoryEvents.make(),
   sensors: { rows: new Map(), positions: new Map(), last: 0 },
   sources: new Map(),

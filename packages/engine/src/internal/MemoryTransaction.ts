@@ -28,6 +28,7 @@ import * as MemoryAccess from "./MemoryAccess.ts"
 import * as MemoryAudit from "./MemoryAudit.ts"
 import * as MemoryBookmarks from "./MemoryBookmarks.ts"
 import { MemoryChanges } from "./MemoryChanges.ts"
+import * as MemoryEndpoints from "./MemoryEndpoints.ts"
 import { EventChanges } from "./MemoryEvents.ts"
 import { MemoryOwners } from "./MemoryOwners.ts"
 import * as MemoryRestore from "./MemoryRestore.ts"
@@ -82,7 +83,9 @@ export class Transaction {
       restore: (op) => MemoryRestore.apply(changes, op),
       ingest: (op) => MemorySources.ingest(changes, op, (row) => void this.#send(row)),
       sweepSensors: (op) => MemorySources.sweep(changes, op),
-      source: (op) => MemorySources.source(changes, op)
+      source: (op) => MemorySources.source(changes, op),
+      endpoint: (op) => MemoryEndpoints.keep(changes, op),
+      dropEndpoint: (op) => MemoryEndpoints.drop(changes, op)
     }
   }
 

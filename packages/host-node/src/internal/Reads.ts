@@ -7,6 +7,7 @@ import type { DatabaseSync } from "node:sqlite"
 import * as AccessSql from "./AccessSql.ts"
 import * as AuditSql from "./AuditSql.ts"
 import * as ChangeSql from "./ChangeSql.ts"
+import * as EndpointSql from "./EndpointSql.ts"
 import * as EntryLines from "./EntryLines.ts"
 import * as EventSql from "./EventSql.ts"
 import * as RestoreSql from "./RestoreSql.ts"
@@ -160,6 +161,7 @@ export const make = (db: DatabaseSync) => {
         : approvalsIn.all(tenant, atMost(limit))).map(toApproval),
     ...AccessSql.reads(db),
     ...TenantSql.reads(db),
+    ...EndpointSql.reads(db),
     ...AuditSql.reads(db),
     ...EventSql.reads(db),
     ...SourceSql.reads(db),

@@ -22,6 +22,7 @@ import * as AuditSql from "./AuditSql.ts"
 import * as BookmarkSql from "./BookmarkSql.ts"
 import * as ChangeSql from "./ChangeSql.ts"
 import * as DefinitionSql from "./DefinitionSql.ts"
+import * as EndpointSql from "./EndpointSql.ts"
 import * as EntryLines from "./EntryLines.ts"
 import * as EventSql from "./EventSql.ts"
 import * as FindingSql from "./FindingSql.ts"
@@ -396,6 +397,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     answer,
     revoke: (op) => ({ revoked: standingRules.remove(op.id) }),
     quota: tenants.set,
+    ...EndpointSql.changes(db),
     report: FindingSql.report(db, keyOf),
     publish: (op) => ({ added: sendAll(op.rows) }),
     delivered: (op) => {

@@ -7,6 +7,7 @@ import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import { issue } from "./AccessTests.ts"
+import { endpoint, runEndpoint } from "./EndpointTests.ts"
 import {
   act,
   answer,
@@ -436,6 +437,18 @@ const intent = fc.oneof(
   {
     weight: 1,
     arbitrary: asOp(
+      fc.record({ name: key, seen: fc.option(fc.integer({ min: 1, max: 2 }), { freq: 2 }), isOpen: fc.boolean() }),
+      ({ isOpen, name, seen }) => endpoint(name, seen, { isOpen })
+    )
+  },
+  {
+    weight: 1,
+    arbitrary: asOp(fc.tuple(run, fc.boolean()), ([id, isOpen]) => runEndpoint(id, null, isOpen))
+  },
+  { weight: 1, arbitrary: asOp(key, (name) => ({ op: "dropEndpoint", name })) },
+  {
+    weight: 1,
+    arbitrary: asOp(
       fc.record({ name: key, hash: message, kind: fc.constantFrom("program", "contract", "recipe") }),
       (row) => ({ op: "define", row: definition(row) })
     )
@@ -469,7 +482,9 @@ const mayBeActs = new Set([
   "raise",
   "quota",
   "ingest",
-  "source"
+  "source",
+  "endpoint",
+  "dropEndpoint"
 ])
 
 const perhapsActed: fc.Arbitrary<Op> = fc.tuple(intent, fc.option(acts, { freq: 2 })).map(([op, by]) =>

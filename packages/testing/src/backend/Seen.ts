@@ -36,6 +36,9 @@ export const observe = (backend: Backend) =>
     approvalsOf: Effect.forEach(runs, (run) => backend.approvals(run, 100)),
     events: backend.events({ limit: 100 }),
     eventsBefore: backend.events({ limit: 1, before: positionOf(3), name: "event-k0" }),
+    endpoint: Effect.forEach(keys, backend.endpoint),
+    endpoints: backend.endpoints({ limit: 9 }),
+    anyRunEndpoint: backend.anyRunEndpoint,
     oldestEvent: backend.oldestEvent,
     eventWaits: Effect.forEach(keys, (key) => backend.eventWaits(`event-${key}`)),
     awaited: Effect.forEach(runs, (run) =>

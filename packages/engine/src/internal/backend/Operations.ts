@@ -5,6 +5,7 @@ import type { Amount } from "@fermata/core/Spent"
 import type * as Effect from "effect/Effect"
 import type { EventAnswers, EventsOp, EventWaitChanges, SubscriptionRow, SweepOp } from "../../EventLog.ts"
 import type { Act, Acted } from "./Act.ts"
+import type { EndpointAnswers, EndpointsOp } from "./EndpointOps.ts"
 import type {
   AccessTokenRow,
   ApprovalRow,
@@ -396,9 +397,10 @@ export type Op =
   | IngestOp
   | SweepSensorsOp
   | SourceOp
+  | EndpointsOp
 
 /** The answer to an operation, by its name. */
-export interface Answers extends EventAnswers, SourceAnswers {
+export interface Answers extends EventAnswers, SourceAnswers, EndpointAnswers {
   /**
    * `run` is the row as it is now; `started` false means joined. `told`: there are messages in its inbox already.
    * `full`, where the start is limited: nothing was started, since the tenant has so many open runs as it may have.
