@@ -26,6 +26,7 @@ import { identified } from "./internal/Identity.ts"
 import * as Joins from "./internal/Joins.ts"
 import * as Registrations from "./internal/Registrations.ts"
 import { runtimes } from "./internal/Runtimes.ts"
+import * as SensorSweep from "./internal/SensorSweep.ts"
 import { inTenant, type StartRequest } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 import * as Watchdog from "./Watchdog.ts"
@@ -208,6 +209,7 @@ export class Engine extends Context.Service<Engine, {
         }
         yield* Effect.forkScoped(Watchdog.run(watched))
         yield* Effect.forkScoped(EventSweep.run(watched))
+        yield* Effect.forkScoped(SensorSweep.run(watched))
       }
       yield* Effect.addFinalizer(() => runtime.close)
       runtime.rounds.poke()

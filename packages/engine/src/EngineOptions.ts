@@ -31,6 +31,8 @@ export interface EngineOptions {
   readonly keepEventsMs: number
   /** How long (ms) an event is kept for which no open run may ask, to be looked at. Default 1 hour. */
   readonly keepUnaskedEventsMs: number
+  /** How long (ms) what came in from outside is kept, and its key known. Default 30 days. */
+  readonly keepSensorEventsMs: number
   /** A name for this process that no other process has; made up when empty. */
   readonly ownerId: string
   /** Shown to people who ask which processes live. */
@@ -57,6 +59,7 @@ export const EngineOptions: Context.Reference<EngineOptions> = Context.Reference
       timeoutGraceMs: 1_000,
       keepEventsMs: 30 * 86_400_000,
       keepUnaskedEventsMs: 3_600_000,
+      keepSensorEventsMs: 30 * 86_400_000,
       ownerId: "",
       info: {},
       processOf: () => "unknown"

@@ -64,6 +64,12 @@ export const startedBy = Effect.fnUntraced(function*(
   )
 })
 
+/** The id of the event that the first entry of a run names as what started it. */
+export const triggerId = (entry: string): unknown => {
+  const { trigger }: { readonly trigger?: { readonly id?: unknown } } = JSON.parse(entry)
+  return trigger?.id
+}
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
@@ -71,8 +77,3 @@ export const startedBy = Effect.fnUntraced(function*(
 const lookMs = 20
 const outboxLimit = 10_000
 const latest = 200
-
-const triggerId = (entry: string): unknown => {
-  const { trigger }: { readonly trigger?: { readonly id?: unknown } } = JSON.parse(entry)
-  return trigger?.id
-}

@@ -1,6 +1,6 @@
 /** Messages of callers in this process to runs and to the outside. */
 import * as Effect from "effect/Effect"
-import type { Act, Answers, InboxOp, OutboxRow, PublishOp, RaiseOp, StorageFailed } from "../../Backend.ts"
+import type { Act, Answers, InboxOp, IngestOp, OutboxRow, PublishOp, RaiseOp, StorageFailed } from "../../Backend.ts"
 import * as Acting from "../Acting.ts"
 import type { Scrub } from "../secrets/Scrub.ts"
 import * as Telling from "../secrets/Telling.ts"
@@ -52,6 +52,20 @@ export class Messages {
     return Effect.map(
       this.writer.patience.persist(Acting.write(this.writer.write<PublishOp>, { op: "publish", rows: told }, act)),
       () => this.rounds.poke()
+    )
+  }
+
+  /** Takes what came in from outside, with the messages of what it comes to. */
+  readonly ingest = (op: IngestOp, act: Act | undefined): Effect.Effect<Answers["ingest"], StorageFailed> => {
+    const scrub = Telling.now()
+    const told = scrub === undefined ? op : {
+      ...op,
+      row: { ...op.row, payload: scrub.jsonText(op.row.payload) },
+      outbox: op.outbox.map((row) => without(row, scrub))
+    }
+    return Effect.tap(
+      this.writer.patience.persist(Acting.write(this.writer.write<IngestOp>, told, act)),
+      () => Effect.sync(() => op.outbox.length > 0 ? this.rounds.poke() : undefined)
     )
   }
 }
