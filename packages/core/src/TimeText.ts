@@ -1,6 +1,7 @@
 /**
  * Times and lengths of time for people. Times are ms since the epoch, in UTC.
  */
+import { dateOf } from "./internal/CalendarDate.ts"
 
 const units = [
   ["d", 86_400_000],
@@ -54,21 +55,3 @@ const padded = (number: number, digits = 2): string => String(number).padStart(d
 
 const yearText = (year: number): string =>
   year >= 0 && year <= 9_999 ? padded(year, 4) : `${year < 0 ? "-" : "+"}${padded(Math.abs(year), 6)}`
-
-/** Year, month and day of the proleptic Gregorian calendar, by days since 1970-01-01. A year of its cycle begins in March, so that a leap day is its last. */
-const dateOf = (days: number): readonly [year: number, month: number, date: number] => {
-  const since = days + 719_468
-  const cycle = Math.floor(since / 146_097)
-  const inCycle = since - cycle * 146_097
-  const years = Math.floor(
-    (inCycle - Math.floor(inCycle / 1_460) + Math.floor(inCycle / 36_524) - Math.floor(inCycle / 146_096)) / 365
-  )
-  const inYear = inCycle - (365 * years + Math.floor(years / 4) - Math.floor(years / 100))
-  const months = Math.floor((5 * inYear + 2) / 153)
-  const month = months < 10 ? months + 3 : months - 9
-  return [
-    years + cycle * 400 + (month <= 2 ? 1 : 0),
-    month,
-    inYear - Math.floor((153 * months + 2) / 5) + 1
-  ]
-}

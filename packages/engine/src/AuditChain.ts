@@ -128,6 +128,12 @@ const outcomeOf = (op: Op, answer: Answers[keyof Answers]): "done" | "same" | "r
       const { result } = of(op.op)
       return result === "same" ? "same" : result === "refused" ? "refused" : "done"
     }
+    case "schedule":
+      return of(op.op).result === "stored" ? "done" : "refused"
+    case "unschedule":
+      return of(op.op).removed ? "done" : "refused"
+    case "fire":
+      return of(op.op).fired ? "done" : "refused"
     case "restore":
     case "quota":
       return "done"

@@ -39,6 +39,7 @@ import type {
   StandingRow,
   TenantRow
 } from "./internal/backend/Rows.ts"
+import type { FiringRow, ScheduleFilter, ScheduleRow } from "./internal/backend/ScheduleOps.ts"
 import type { SensorFilter, SensorRow, SourceRow } from "./internal/backend/SourceOps.ts"
 
 export type * from "./internal/backend/EndpointOps.ts"
@@ -46,6 +47,8 @@ export { nameOfRun as endpointOfRun } from "./internal/backend/EndpointOps.ts"
 export type * from "./internal/backend/Operations.ts"
 export { epochsAhead } from "./internal/backend/Operations.ts"
 export type * from "./internal/backend/Rows.ts"
+export type * from "./internal/backend/ScheduleOps.ts"
+export { freed as freedSchedule } from "./internal/backend/ScheduleOps.ts"
 export type * from "./internal/backend/SourceOps.ts"
 
 export { StorageFailed }
@@ -221,6 +224,21 @@ export interface Backend {
   readonly censusOf: (tenant: string) => Effect.Effect<Pick<Census, "byReason" | "byStatus">, StorageFailed>
   /** What was spent, by workflow and then by day. */
   readonly spending: (filter: SpendingFilter) => Effect.Effect<ReadonlyArray<SpendingRow>, StorageFailed>
+  /** The schedule of this name. */
+  readonly schedule: (name: string) => Effect.Effect<ScheduleRow | null, StorageFailed>
+  /** Schedules, by name. */
+  readonly schedules: (filter: ScheduleFilter) => Effect.Effect<ReadonlyArray<ScheduleRow>, StorageFailed>
+  /** Schedules at which somebody has to look, now or later: the earliest first, those of one time by name, behind the one that is given. */
+  readonly dueSchedules: (
+    limit: number,
+    after: Pick<ScheduleRow, "dueAt" | "name"> | null
+  ) => Effect.Effect<ReadonlyArray<ScheduleRow>, StorageFailed>
+  /** What became of slots of this schedule, the newest first, and those before the one with the id `before` when it is given. */
+  readonly firings: (
+    schedule: string,
+    limit: number,
+    before?: string
+  ) => Effect.Effect<ReadonlyArray<FiringRow>, StorageFailed>
   /** The raises of these days, in order of arrival. */
   readonly dayRaises: (filter: SpendingFilter) => Effect.Effect<ReadonlyArray<DayRaiseRow>, StorageFailed>
   /**

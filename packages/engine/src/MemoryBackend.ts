@@ -25,6 +25,7 @@ import * as DueList from "./internal/DueList.ts"
 import * as MemoryAudit from "./internal/MemoryAudit.ts"
 import * as MemoryEndpoints from "./internal/MemoryEndpoints.ts"
 import * as MemoryEvents from "./internal/MemoryEvents.ts"
+import * as MemorySchedules from "./internal/MemorySchedules.ts"
 import * as MemorySources from "./internal/MemorySources.ts"
 import { type MemoryStore, type Ordered, pair, type StoredRun } from "./internal/MemoryStore.ts"
 import * as MemoryTenants from "./internal/MemoryTenants.ts"
@@ -167,6 +168,10 @@ export const make = (store: MemoryStore): Backend => {
       return { ...MemoryTenants.census(store), owned, inbox: store.inbox.size, outbox: store.outbox.size }
     }),
     spending: (filter) => Effect.sync(() => spendingOf(store, filter)),
+    schedule: (name) => Effect.sync(() => store.schedules.get(name) ?? null),
+    schedules: (filter) => Effect.sync(() => MemorySchedules.list(store, filter)),
+    dueSchedules: (limit, after) => Effect.sync(() => MemorySchedules.due(store, limit, after)),
+    firings: (name, limit, before) => Effect.sync(() => MemorySchedules.firings(store, name, limit, before)),
     dayRaises: (filter) => Effect.sync(() => [...store.dayRaises.values()].filter(isIn(filter))),
     version: Effect.sync(() => store.transactions - own)
   }

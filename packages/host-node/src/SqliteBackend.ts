@@ -133,6 +133,10 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       findings: (limit) => read(() => reads.findings(limit)),
       census: read(reads.census),
       spending: (filter) => read(() => reads.spending(filter)),
+      schedule: (name) => read(() => reads.schedule(name)),
+      schedules: (filter) => read(() => reads.schedules(filter)),
+      dueSchedules: (limit, after) => read(() => reads.dueSchedules(limit, after)),
+      firings: (schedule, limit, before) => read(() => reads.firings(schedule, limit, before)),
       dayRaises: (filter) => read(() => reads.dayRaises(filter)),
       version: read(reads.version)
     }

@@ -21,6 +21,7 @@ import { ownershipTests } from "./backend/OwnershipTests.ts"
 import { readTests } from "./backend/ReadTests.ts"
 import { restoreTests } from "./backend/RestoreTests.ts"
 import { runTests } from "./backend/RunTests.ts"
+import { scheduleTests } from "./backend/ScheduleTests.ts"
 import { sourceTests } from "./backend/SourceTests.ts"
 import { spendingTests } from "./backend/SpendingTests.ts"
 import { standingTests } from "./backend/StandingTests.ts"
@@ -57,6 +58,7 @@ export const suite = (name: string, make: MakeStore): void => {
     restoreTests(test)
     tenantTests(test)
     sourceTests(test)
+    scheduleTests(test)
     lawTests(make)
   })
 }

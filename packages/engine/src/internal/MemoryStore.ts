@@ -11,12 +11,14 @@ import type {
   DefinitionRow,
   EndpointRow,
   FindingRow,
+  FiringRow,
   InboxRow,
   OutboxRow,
   OwnerRow,
   QuotaRow,
   RequestRow,
   RunRow,
+  ScheduleRow,
   SensorRow,
   SourceRow,
   SpendingRow,
@@ -60,6 +62,10 @@ export interface MemoryStore {
   readonly quotas: Map<string, QuotaRow>
   /** By name. */
   readonly endpoints: Map<string, EndpointRow>
+  /** By their names. */
+  readonly schedules: Map<string, ScheduleRow>
+  /** By the names of schedules, the oldest first. */
+  readonly firings: Map<string, ReadonlyArray<FiringRow>>
   readonly events: MemoryEvents.MemoryEvents
   /** What came in from outside: by position, and positions by tenant, key, and whether it was refused. */
   readonly sensors: {
@@ -139,6 +145,8 @@ export const makeStore = (): MemoryStore => ({
   dayRaises: new Map(),
   quotas: new Map(),
   endpoints: new Map(),
+  schedules: new Map(),
+  firings: new Map(),
   events: MemoryEvents.make(),
   sensors: { rows: new Map(), positions: new Map(), last: 0 },
   sources: new Map(),

@@ -32,6 +32,7 @@ import * as MemoryEndpoints from "./MemoryEndpoints.ts"
 import { EventChanges } from "./MemoryEvents.ts"
 import { MemoryOwners } from "./MemoryOwners.ts"
 import * as MemoryRestore from "./MemoryRestore.ts"
+import * as MemorySchedules from "./MemorySchedules.ts"
 import * as MemorySources from "./MemorySources.ts"
 import { isOver, type MemoryStore, pair, type StoredRun } from "./MemoryStore.ts"
 import * as MemoryTenants from "./MemoryTenants.ts"
@@ -85,7 +86,11 @@ export class Transaction {
       sweepSensors: (op) => MemorySources.sweep(changes, op),
       source: (op) => MemorySources.source(changes, op),
       endpoint: (op) => MemoryEndpoints.keep(changes, op),
-      dropEndpoint: (op) => MemoryEndpoints.drop(changes, op)
+      dropEndpoint: (op) => MemoryEndpoints.drop(changes, op),
+      schedule: (op) => MemorySchedules.schedule(changes, op),
+      unschedule: ({ name }) => MemorySchedules.unschedule(changes, name),
+      fire: (op) => MemorySchedules.fire(changes, op, (row) => void this.#send(row)),
+      free: (op) => MemorySchedules.free(changes, op)
     }
   }
 

@@ -35,6 +35,7 @@ import {
   toRun
 } from "./Rows.ts"
 import * as RunList from "./RunList.ts"
+import * as ScheduleSql from "./ScheduleSql.ts"
 import * as SourceSql from "./SourceSql.ts"
 import * as SpendingSql from "./SpendingSql.ts"
 import * as StandingSql from "./StandingSql.ts"
@@ -165,6 +166,7 @@ export const make = (db: DatabaseSync) => {
     ...AuditSql.reads(db),
     ...EventSql.reads(db),
     ...SourceSql.reads(db),
+    ...ScheduleSql.reads(db),
     definitions: () => definitions.all().map(toDefinition),
     definition: (name: string, version: string) => orNull(definition.get(name, version), toDefinition),
     definitionByHash: (hash: string) => orNull(definitionByHash.get(hash), toDefinition),

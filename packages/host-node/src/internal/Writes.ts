@@ -31,6 +31,7 @@ import * as Listeners from "./Listeners.ts"
 import * as OwnerSql from "./OwnerSql.ts"
 import * as RestoreSql from "./RestoreSql.ts"
 import { isOver, lastOf, number, prepare, prepareLean, runColumns, text, toRun } from "./Rows.ts"
+import * as ScheduleSql from "./ScheduleSql.ts"
 import * as ShortWaits from "./ShortWaits.ts"
 import * as SourceSql from "./SourceSql.ts"
 import * as SpendingSql from "./SpendingSql.ts"
@@ -410,7 +411,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     raise: SpendingSql.raises(db, (row) => inbox({ row })),
     bookmark: BookmarkSql.take(db),
     restore: doubts.restore,
-    ...SourceSql.changes(db, sendAll)
+    ...SourceSql.changes(db, sendAll),
+    ...ScheduleSql.changes(db, sendAll)
   }
   const applyOne = (op: Op): Answers[keyof Answers] => {
     const handler = handlers[op.op] as ((op: Op) => Answers[keyof Answers]) | undefined

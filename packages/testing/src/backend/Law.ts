@@ -7,12 +7,11 @@ import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import { issue } from "./AccessTests.ts"
+import * as Acts from "./Acts.ts"
 import { endpoint, runEndpoint } from "./EndpointTests.ts"
 import {
-  act,
   answer,
   approval,
-  asked,
   claim,
   commit,
   definition,
@@ -30,6 +29,7 @@ import {
   stopRow,
   subscription
 } from "./Fixtures.ts"
+import { scheduleOps } from "./ScheduleTests.ts"
 import { keys, messages, observe, owners, runs, times } from "./Seen.ts"
 import { sourceHistory } from "./SourceHistory.ts"
 
@@ -426,6 +426,7 @@ const intent = fc.oneof(
         raise(message, day, micros, tokens, { note, workflow }, reasons)
     )
   },
+  { weight: 3, arbitrary: scheduleOps },
   {
     weight: 1,
     arbitrary: asOp(
@@ -455,41 +456,7 @@ const intent = fc.oneof(
   }
 )
 
-/** On somebody's behalf, now and a day later, perhaps asked for under a key. */
-const acts = fc.record({
-  target: run,
-  at: fc.constantFrom(0, 1_000, 86_400_000, 86_401_000),
-  who: key,
-  request: fc.option(fc.record({ caller: key, key: message, hash: key }), { nil: undefined })
-}).map(({ at, request, target, who }) =>
-  act(target, {
-    at,
-    who,
-    ...(target.startsWith("acme~") ? { tenant: "acme" } : {}),
-    ...(request === undefined ? {} : { request: asked(request.caller, request.key, request.hash) })
-  })
-)
-
-const mayBeActs = new Set([
-  "start",
-  "inbox",
-  "answer",
-  "revoke",
-  "issue",
-  "withdraw",
-  "publish",
-  "define",
-  "raise",
-  "quota",
-  "ingest",
-  "source",
-  "endpoint",
-  "dropEndpoint"
-])
-
-const perhapsActed: fc.Arbitrary<Op> = fc.tuple(intent, fc.option(acts, { freq: 2 })).map(([op, by]) =>
-  by === null || !mayBeActs.has(op.op) ? op : Object.assign({}, op, { act: by }) as Op
-)
+const perhapsActed = Acts.perhapsActed(intent)
 
 const transaction: fc.Arbitrary<Transaction> = fc.record({
   connection: fc.constantFrom(0 as const, 1 as const),

@@ -2,6 +2,7 @@
 import type { Backend } from "@fermata/engine/Backend"
 import { pathOf, positionOf } from "@fermata/engine/EventLog"
 import * as Effect from "effect/Effect"
+import { observeSchedules } from "./ScheduleTests.ts"
 
 /** The runs of histories. Two are of a tenant. */
 export const runs = ["r0", "acme~r1", "acme~r2", "r3"]
@@ -66,6 +67,7 @@ export const observe = (backend: Backend) =>
     auditOf: backend.audit({ limit: 3, run: "r0", who: "k0", since: 1_000 }),
     requests: Effect.forEach(keys, (caller) =>
       Effect.forEach(messages, (key) => backend.request(caller, key))),
+    schedules: observeSchedules(backend),
     spending: backend.spending({}),
     sensors: backend.sensors({ limit: 100 }),
     sensorsOf: backend.sensors({ limit: 2, sensor: "mail", before: positionOf(4) }),

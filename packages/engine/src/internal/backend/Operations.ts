@@ -21,6 +21,7 @@ import type {
   RunRow,
   StandingRow
 } from "./Rows.ts"
+import type { ScheduleAnswers, SchedulesOp } from "./ScheduleOps.ts"
 import type { IngestOp, SourceAnswers, SourceOp, SweepSensorsOp } from "./SourceOps.ts"
 import type { SpendingChange } from "./SpendingChange.ts"
 
@@ -398,9 +399,10 @@ export type Op =
   | SweepSensorsOp
   | SourceOp
   | EndpointsOp
+  | SchedulesOp
 
 /** The answer to an operation, by its name. */
-export interface Answers extends EventAnswers, SourceAnswers, EndpointAnswers {
+export interface Answers extends EventAnswers, EndpointAnswers, ScheduleAnswers, SourceAnswers {
   /**
    * `run` is the row as it is now; `started` false means joined. `told`: there are messages in its inbox already.
    * `full`, where the start is limited: nothing was started, since the tenant has so many open runs as it may have.
