@@ -134,7 +134,20 @@ const outcomeOf = (op: Op, answer: Answers[keyof Answers]): "done" | "same" | "r
       return of(op.op).removed ? "done" : "refused"
     case "fire":
       return of(op.op).fired ? "done" : "refused"
+    case "enqueue": {
+      const { result } = of(op.op)
+      return result === "joined" || result === "gone" ? "same" : result === "full" ? "refused" : "done"
+    }
+    case "cancelTask": {
+      const { result } = of(op.op)
+      return result === "cancelled" || result === "asked" ? "done" : "refused"
+    }
+    case "retryTask": {
+      const { result } = of(op.op)
+      return result === "queued" ? "done" : "refused"
+    }
     case "restore":
+    case "queue":
     case "quota":
       return "done"
     // That nobody had to be freed is a thing to know too.

@@ -41,15 +41,18 @@ import type {
 } from "./internal/backend/Rows.ts"
 import type { FiringRow, ScheduleFilter, ScheduleRow } from "./internal/backend/ScheduleOps.ts"
 import type { SensorFilter, SensorRow, SourceRow } from "./internal/backend/SourceOps.ts"
+import type { QueueRow, TaskAttemptRow, TaskRow, TaskRowFilter, TaskStanding } from "./internal/backend/TaskOps.ts"
 
 export type * from "./internal/backend/EndpointOps.ts"
 export { nameOfRun as endpointOfRun } from "./internal/backend/EndpointOps.ts"
 export type * from "./internal/backend/Operations.ts"
 export { epochsAhead } from "./internal/backend/Operations.ts"
 export type * from "./internal/backend/Rows.ts"
+export { outboxKinds } from "./internal/backend/Rows.ts"
 export type * from "./internal/backend/ScheduleOps.ts"
 export { freed as freedSchedule } from "./internal/backend/ScheduleOps.ts"
 export type * from "./internal/backend/SourceOps.ts"
+export type * from "./internal/backend/TaskOps.ts"
 
 export { StorageFailed }
 
@@ -141,7 +144,7 @@ export interface Backend {
   /** Inbox rows of the runs of this owner in arrival order. */
   readonly inboxOf: (owner: string, limit: number) => Effect.Effect<ReadonlyArray<InboxRow>, StorageFailed>
   readonly inbox: (run: string) => Effect.Effect<ReadonlyArray<InboxRow>, StorageFailed>
-  /** Messages in order of arrival; without those of kind `event` unless `events`. */
+  /** Messages of the kinds that this build knows (`outboxKinds`), in order of arrival; without those of kind `event` unless `events`. */
   readonly outbox: (limit: number, events: boolean) => Effect.Effect<ReadonlyArray<OutboxRow>, StorageFailed>
   /** Questions that no run has gone on from yet, decided or not, oldest first; of one run, or of the runs of one tenant, when given. */
   readonly approvals: (
@@ -199,6 +202,18 @@ export interface Backend {
   readonly source: (name: string) => Effect.Effect<SourceRow | null, StorageFailed>
   /** Sources by name; those of one tenant when it is given. */
   readonly sources: (tenant?: string) => Effect.Effect<ReadonlyArray<SourceRow>, StorageFailed>
+  /** The task of this id. */
+  readonly task: (id: string) => Effect.Effect<TaskRow | null, StorageFailed>
+  /** Tasks, the newest first. */
+  readonly tasks: (filter: TaskRowFilter) => Effect.Effect<ReadonlyArray<TaskRow>, StorageFailed>
+  /** The attempts of a task, in their order. */
+  readonly taskAttempts: (task: string) => Effect.Effect<ReadonlyArray<TaskAttemptRow>, StorageFailed>
+  /** A task among others; those before it are counted up to `most`. */
+  readonly taskStanding: (id: string, most: number) => Effect.Effect<TaskStanding | null, StorageFailed>
+  /** Tasks of this owner that are to stop. */
+  readonly stopping: (owner: string) => Effect.Effect<ReadonlyArray<TaskRow>, StorageFailed>
+  /** Queues that were set up or have had a task, by name; those of one tenant when given. */
+  readonly queues: (tenant?: string) => Effect.Effect<ReadonlyArray<QueueRow>, StorageFailed>
   readonly definitions: Effect.Effect<ReadonlyArray<DefinitionRow>, StorageFailed>
   readonly definition: (name: string, version: string) => Effect.Effect<DefinitionRow | null, StorageFailed>
   readonly definitionByHash: (hash: string) => Effect.Effect<DefinitionRow | null, StorageFailed>

@@ -14,6 +14,7 @@ import {
   type DefinitionRow,
   type InboxRow,
   type Op,
+  outboxKinds,
   type RunFilter,
   type RunRow,
   type SpendingFilter,
@@ -28,6 +29,7 @@ import * as MemoryEvents from "./internal/MemoryEvents.ts"
 import * as MemorySchedules from "./internal/MemorySchedules.ts"
 import * as MemorySources from "./internal/MemorySources.ts"
 import { type MemoryStore, type Ordered, pair, type StoredRun } from "./internal/MemoryStore.ts"
+import * as MemoryTasks from "./internal/MemoryTasks.ts"
 import * as MemoryTenants from "./internal/MemoryTenants.ts"
 import { Transaction } from "./internal/MemoryTransaction.ts"
 
@@ -82,9 +84,12 @@ export const make = (store: MemoryStore): Backend => {
       Effect.sync(() => (store.runs.get(run)?.inbox ?? []).map((id) => store.inbox.get(pair(run, id))!.row)),
     outbox: (limit, events) =>
       Effect.sync(() =>
-        events
-          ? first(store.outbox, limit)
-          : first(new Map([...store.outbox].filter(([, { row }]) => row.kind !== "event")), limit)
+        take(
+          store.outbox.values()
+            .filter(({ row: { kind } }) => outboxKinds.includes(kind) && (events || kind !== "event"))
+            .take(Math.max(0, limit)).map(({ row }) => row).toArray(),
+          limit
+        )
       ),
     approval: (run, key) => Effect.sync(() => store.approvals.get(pair(run, key))?.row ?? null),
     approvals: (run, limit, tenant) =>
@@ -130,6 +135,12 @@ export const make = (store: MemoryStore): Backend => {
     oldestSensor: Effect.sync(() => MemorySources.oldest(store)),
     source: (name) => Effect.sync(() => store.sources.get(name) ?? null),
     sources: (tenant) => Effect.sync(() => MemorySources.sourcesOf(store, tenant)),
+    task: (id) => Effect.sync(() => store.tasks.rows.get(id)?.row ?? null),
+    tasks: (filter) => Effect.sync(() => MemoryTasks.list(store, filter)),
+    taskAttempts: (task) => Effect.sync(() => MemoryTasks.attempts(store, task)),
+    taskStanding: (id, most) => Effect.sync(() => MemoryTasks.standing(store, id, most)),
+    stopping: (owner) => Effect.sync(() => MemoryTasks.stopping(store, owner)),
+    queues: (tenant) => Effect.sync(() => MemoryTasks.queues(store, tenant)),
     definitions: Effect.sync(definitions),
     definition: (name, version) => Effect.sync(() => store.definitions.get(pair(name, version)) ?? null),
     definitionByHash: (hash) => Effect.sync(() => definitions().find((row) => row.hash === hash) ?? null),
@@ -240,9 +251,6 @@ const spendingOf = ({ spending }: MemoryStore, filter: SpendingFilter): Readonly
     .sort((a, b) => a.workflow < b.workflow ? -1 : a.workflow > b.workflow ? 1 : a.day - b.day)
 
 const take = <A>(items: ReadonlyArray<A>, limit: number): ReadonlyArray<A> => items.slice(0, Math.max(0, limit))
-
-const first = <Row>(rows: Map<string, Ordered<Row>>, limit: number): ReadonlyArray<Row> =>
-  rows.values().take(Math.max(0, limit)).map(({ row }) => row).toArray()
 
 const inOrder = <Row>(rows: Array<Ordered<Row>>): ReadonlyArray<Row> =>
   rows.sort((a, b) => a.order - b.order).map(({ row }) => row)

@@ -32,6 +32,8 @@ const nothing: { readonly [K in keyof Answers]?: Answers[K] } = {
   reap: { freed: 0 },
   retire: { freed: 0 },
   delivered: {},
+  lease: { tasks: [], next: null },
+  sweepTasks: { dropped: 0 },
   used: {},
   define: { result: "same", known: null }
 }

@@ -5,6 +5,7 @@ import { Amount } from "@fermata/core/Amount"
 import { PayloadRefused, StartRefused } from "@fermata/core/RunsErrors"
 import type { StartOptions } from "@fermata/core/RunStart"
 import * as StoredJson from "@fermata/core/StoredJson"
+import { TaskRequest } from "@fermata/core/Task"
 import * as Tenant from "@fermata/core/Tenant"
 import { Trigger } from "@fermata/core/Trigger"
 import * as Effect from "effect/Effect"
@@ -61,6 +62,16 @@ export const LeaveRequest = Schema.Struct({
 })
 export type LeaveRequest = typeof LeaveRequest.Type
 
+/** A task that is asked for. It was acknowledged, so no limit refuses it. */
+export const TaskMessage = Schema.Struct({
+  /** The request, with an id, which is unique in its tenant. */
+  request: TaskRequest,
+  tenant: Schema.optionalKey(Schema.String),
+  /** The run, and the step in it, that wait for its end. */
+  waiter: Schema.optionalKey(Schema.Struct({ run: Schema.String, step: Schema.String }))
+})
+export type TaskMessage = typeof TaskMessage.Type
+
 /** A published event. Events of one run carry its id as `correlationId`. */
 export const EventMessage = Schema.Struct({
   id: Schema.String,
@@ -80,6 +91,13 @@ export const outboxRow = (event: EventMessage): OutboxRow => ({
   id: `event:${event.id}`,
   kind: "event",
   payload: StoredJson.compose({ ...event }).text
+})
+
+/** The row of the outbox in which a task travels. The id is that of the task, so that it is asked for once. */
+export const taskRow = (message: TaskMessage & { readonly request: { readonly id: string } }): OutboxRow => ({
+  id: `task:${Tenant.qualify(message.tenant, message.request.id)}`,
+  kind: "task",
+  payload: StoredJson.compose({ ...message, request: StoredJson.compose({ ...message.request }) }).text
 })
 
 /** The `source` of events that the engine tells. */

@@ -8,6 +8,7 @@
 import type { DatabaseSync } from "node:sqlite"
 import { firstTables } from "./internal/FirstTables.ts"
 import { scheduleTables } from "./internal/ScheduleTables.ts"
+import { taskTables } from "./internal/TaskTables.ts"
 
 /** Marks a SQLite file as a Fermata database: "Ferm". */
 export const applicationId = 0x4665726d
@@ -404,7 +405,8 @@ export const migrations: ReadonlyArray<string> = [
   CREATE INDEX endpoints_named ON endpoints (name) WHERE run IS NULL;
   CREATE INDEX endpoints_of_runs ON endpoints (run) WHERE run IS NOT NULL AND open = 1;
   `,
-  scheduleTables
+  scheduleTables,
+  taskTables
 ]
 
 /** Why this build must not touch the database; null when it may. Changes nothing. */

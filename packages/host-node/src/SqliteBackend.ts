@@ -123,6 +123,12 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       oldestSensor: read(reads.oldestSensor),
       source: (name) => read(() => reads.source(name)),
       sources: (tenant) => read(() => reads.sources(tenant)),
+      task: (id) => read(() => reads.task(id)),
+      tasks: (filter) => read(() => reads.tasks(filter)),
+      taskAttempts: (task) => read(() => reads.taskAttempts(task)),
+      taskStanding: (id, most) => read(() => reads.taskStanding(id, most)),
+      stopping: (owner) => read(() => reads.stopping(owner)),
+      queues: (tenant) => read(() => reads.queues(tenant)),
       definitions: read(reads.definitions),
       definition: (name, version) => read(() => reads.definition(name, version)),
       definitionByHash: (hash) => read(() => reads.definitionByHash(hash)),
@@ -148,17 +154,22 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
 // internal
 // ---------------------------------------------------------------------------
 
-/** Whether a process would have a run by this: one that is due, or one that it starts. */
+/** Whether a process would have a run or a task by this: one that is due, or one that it starts. */
 const takesUp = (op: Op): boolean =>
-  op.op === "claim" || op.op === "claimOne" || (op.op === "start" && op.run.owner !== null)
+  op.op === "claim" || op.op === "claimOne" || op.op === "lease" || (op.op === "start" && op.run.owner !== null)
 
 /** What a process does in a database that a newer build has migrated: it takes up nothing, since it might not read what it finds there. */
-const leftToNewer = <A>(op: Op, apply: (op: Op) => A): A | Answers["claim"] | Answers["claimOne"] => {
+const leftToNewer = <A>(
+  op: Op,
+  apply: (op: Op) => A
+): A | Answers["claim"] | Answers["claimOne"] | Answers["lease"] => {
   switch (op.op) {
     case "claim":
       return { runs: [] }
     case "claimOne":
       return { run: null }
+    case "lease":
+      return { tasks: [], next: null }
     case "start":
       return apply({ ...op, run: { ...op.run, owner: null } })
     default:

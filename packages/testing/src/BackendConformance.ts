@@ -18,6 +18,7 @@ import { lawTests } from "./backend/Law.ts"
 import { leaveTests } from "./backend/LeaveTests.ts"
 import { messageTests } from "./backend/MessageTests.ts"
 import { ownershipTests } from "./backend/OwnershipTests.ts"
+import { queueTests } from "./backend/QueueTests.ts"
 import { readTests } from "./backend/ReadTests.ts"
 import { restoreTests } from "./backend/RestoreTests.ts"
 import { runTests } from "./backend/RunTests.ts"
@@ -25,6 +26,7 @@ import { scheduleTests } from "./backend/ScheduleTests.ts"
 import { sourceTests } from "./backend/SourceTests.ts"
 import { spendingTests } from "./backend/SpendingTests.ts"
 import { standingTests } from "./backend/StandingTests.ts"
+import { taskTests } from "./backend/TaskTests.ts"
 import { tenantTests } from "./backend/TenantTests.ts"
 import { togetherTests } from "./backend/TogetherTests.ts"
 import { watchdogTests } from "./backend/WatchdogTests.ts"
@@ -56,6 +58,8 @@ export const suite = (name: string, make: MakeStore): void => {
     auditTests(test)
     bookmarkTests(test)
     restoreTests(test)
+    taskTests(test)
+    queueTests(test)
     tenantTests(test)
     sourceTests(test)
     scheduleTests(test)

@@ -19,7 +19,7 @@ export interface What {
 
 /** An operation that may be an act, and one that is. */
 type ActedOp = Extract<Op, Acted>
-type AnswerTo<O extends ActedOp> = O extends { readonly op: infer K extends keyof Answers } ? Answers[K] : never
+export type AnswerTo<O extends ActedOp> = O extends { readonly op: infer K extends keyof Answers } ? Answers[K] : never
 
 /**
  * The act of whoever acts in this fiber. What a run does is none: its journal

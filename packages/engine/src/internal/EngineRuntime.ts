@@ -35,6 +35,7 @@ import { TimerQueue } from "./process/TimerQueue.ts"
 import type { Watch } from "./process/Watch.ts"
 import { Writer } from "./process/Writer.ts"
 import type { ExecutorHost } from "./run/RunHost.ts"
+import { TaskBell } from "./tasks/TaskBell.ts"
 
 /** The parts of an engine that its services call. */
 export interface EngineRuntime {
@@ -54,6 +55,7 @@ export interface EngineRuntime {
   readonly messages: Messages
   readonly waiters: RunWaiters
   readonly desk: Desk
+  readonly taskBell: TaskBell
   readonly bodies: BodyContexts
   readonly loops: Loops
   /** Set by whoever measures the engine. */
@@ -81,6 +83,7 @@ export const make = (
   const host = new HostRuntime(ambient, hostClock)
   const watch: Watch = {}
   const rounds = new Rounds()
+  const taskBell = new TaskBell()
   const bodies = new BodyContexts(ambient)
   const timers = new TimerQueue(host.now, host.fork)
   const turns = new RunTurns(Context.get(ambient, CurrentPace)(host.hostElapsed, host.schedule), host.schedule)
@@ -170,7 +173,8 @@ export const make = (
     now: host.now,
     announceStart: starts.announce,
     poke: rounds.poke,
-    kept: () => feed.wake()
+    kept: () => feed.wake(),
+    queued: taskBell.ring
   }
   const loops = new Loops({
     options,
@@ -186,6 +190,7 @@ export const make = (
     timers,
     waiters,
     feed,
+    taskBell,
     deliver: () => Outbox.deliver(carrier)
   })
 
@@ -206,6 +211,7 @@ export const make = (
     messages: new Messages(ownerId, rounds, writer, inboxes),
     waiters,
     desk,
+    taskBell,
     bodies,
     loops,
     watch,

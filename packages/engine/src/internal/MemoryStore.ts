@@ -27,6 +27,7 @@ import type {
 import type { EntriesChange, EventChange, StandChange } from "../ChangeLog.ts"
 import * as DueList from "./DueList.ts"
 import * as MemoryEvents from "./MemoryEvents.ts"
+import * as MemoryTaskStore from "./MemoryTaskStore.ts"
 
 /** What a memory host has stored. Plain data: `structuredClone` takes a snapshot. */
 export interface MemoryStore {
@@ -76,6 +77,7 @@ export interface MemoryStore {
   }
   /** By name. */
   readonly sources: Map<string, SourceRow>
+  readonly tasks: MemoryTaskStore.MemoryTasks
   readonly index: {
     readonly due: DueList.DueList
     /** By what a run is served as; see `servedAs`. */
@@ -150,6 +152,7 @@ export const makeStore = (): MemoryStore => ({
   events: MemoryEvents.make(),
   sensors: { rows: new Map(), positions: new Map(), last: 0 },
   sources: new Map(),
+  tasks: MemoryTaskStore.make(),
   index: {
     due: DueList.make(),
     dueByServed: new Map(),

@@ -24,6 +24,7 @@ import type {
   StartOp,
   Together
 } from "../Backend.ts"
+import * as TaskTables from "../TaskTables.ts"
 import * as MemoryAccess from "./MemoryAccess.ts"
 import * as MemoryAudit from "./MemoryAudit.ts"
 import * as MemoryBookmarks from "./MemoryBookmarks.ts"
@@ -35,6 +36,7 @@ import * as MemoryRestore from "./MemoryRestore.ts"
 import * as MemorySchedules from "./MemorySchedules.ts"
 import * as MemorySources from "./MemorySources.ts"
 import { isOver, type MemoryStore, pair, type StoredRun } from "./MemoryStore.ts"
+import * as MemoryTasks from "./MemoryTasks.ts"
 import * as MemoryTenants from "./MemoryTenants.ts"
 
 /** Applies operations at once, each so that it can be taken back. */
@@ -51,6 +53,7 @@ export class Transaction {
     const changes = this.#changes
     const owners = new MemoryOwners(changes)
     this.#handlers = {
+      ...TaskTables.handlers(MemoryTasks.tables(changes, (row) => void this.#send(row))),
       start: (op) => this.#start(op),
       commit: (op) => this.#commit(op),
       leave: (op) => this.#leave(op),

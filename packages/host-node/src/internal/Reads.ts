@@ -2,7 +2,7 @@
  * The questions of the storage seam, as SQL. Each answers from an index.
  */
 import type { Census } from "@fermata/core/Owner"
-import type { Backend } from "@fermata/engine/Backend"
+import { type Backend, outboxKinds } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
 import * as AccessSql from "./AccessSql.ts"
 import * as AuditSql from "./AuditSql.ts"
@@ -39,6 +39,7 @@ import * as ScheduleSql from "./ScheduleSql.ts"
 import * as SourceSql from "./SourceSql.ts"
 import * as SpendingSql from "./SpendingSql.ts"
 import * as StandingSql from "./StandingSql.ts"
+import * as TaskRows from "./TaskRows.ts"
 import * as TenantSql from "./TenantSql.ts"
 
 export const make = (db: DatabaseSync) => {
@@ -61,8 +62,16 @@ export const make = (db: DatabaseSync) => {
     `SELECT runs.id AS run, inbox.id, inbox.kind, payload, at FROM runs CROSS JOIN inbox ON inbox.run = runs.key
      WHERE runs.id = ? ORDER BY arrival`
   )
-  const outbox = prepare(db, "SELECT id, kind, payload FROM outbox ORDER BY arrival LIMIT ?")
-  const messages = prepare(db, "SELECT id, kind, payload FROM outbox WHERE kind <> 'event' ORDER BY arrival LIMIT ?")
+  const outbox = prepare(
+    db,
+    `SELECT id, kind, payload FROM outbox WHERE kind IN (${kinds(outboxKinds)}) ORDER BY arrival LIMIT ?`
+  )
+  const messages = prepare(
+    db,
+    `SELECT id, kind, payload FROM outbox WHERE kind IN (${
+      kinds(outboxKinds.filter((kind) => kind !== "event"))
+    }) ORDER BY arrival LIMIT ?`
+  )
   const approvalColumns =
     "runs.id AS run, approvals.key, approvals.workflow, prompt, approvers, question, requested_at, deadline, answers, approvals.version, approvals.status"
   const approvals = prepare(
@@ -161,6 +170,7 @@ export const make = (db: DatabaseSync) => {
         ? approvals.all(atMost(limit))
         : approvalsIn.all(tenant, atMost(limit))).map(toApproval),
     ...AccessSql.reads(db),
+    ...TaskRows.reads(db),
     ...TenantSql.reads(db),
     ...EndpointSql.reads(db),
     ...AuditSql.reads(db),
@@ -207,6 +217,9 @@ export const make = (db: DatabaseSync) => {
 // ---------------------------------------------------------------------------
 // internal
 // ---------------------------------------------------------------------------
+
+/** As the list of an IN. */
+const kinds = (names: ReadonlyArray<string>): string => names.map((name) => `'${name}'`).join(", ")
 
 /**
  * The entries from `from` on, out of rows that hold several. Most hold two or

@@ -36,6 +36,7 @@ import * as ShortWaits from "./ShortWaits.ts"
 import * as SourceSql from "./SourceSql.ts"
 import * as SpendingSql from "./SpendingSql.ts"
 import * as StandingSql from "./StandingSql.ts"
+import * as TaskSql from "./TaskSql.ts"
 import * as TenantSql from "./TenantSql.ts"
 
 /** `call` calls a part of a commit that is made inside the transaction. */
@@ -391,6 +392,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const handlers: Handlers = {
     ...access,
     ...owners,
+    ...TaskSql.changes(db, (row) => void sendAll([row])),
     start,
     commit,
     leave: listeners.leave,

@@ -24,6 +24,7 @@ import type {
 import type { ScheduleAnswers, SchedulesOp } from "./ScheduleOps.ts"
 import type { IngestOp, SourceAnswers, SourceOp, SweepSensorsOp } from "./SourceOps.ts"
 import type { SpendingChange } from "./SpendingChange.ts"
+import type { TaskAnswers, TaskOp } from "./TaskOps.ts"
 
 export type * from "./Act.ts"
 export type { SpendingChange }
@@ -400,9 +401,10 @@ export type Op =
   | SourceOp
   | EndpointsOp
   | SchedulesOp
+  | TaskOp
 
 /** The answer to an operation, by its name. */
-export interface Answers extends EventAnswers, EndpointAnswers, ScheduleAnswers, SourceAnswers {
+export interface Answers extends EventAnswers, EndpointAnswers, ScheduleAnswers, SourceAnswers, TaskAnswers {
   /**
    * `run` is the row as it is now; `started` false means joined. `told`: there are messages in its inbox already.
    * `full`, where the start is limited: nothing was started, since the tenant has so many open runs as it may have.

@@ -77,10 +77,17 @@ export interface InboxRow {
 /** A message on its way from a run, or from a caller, to other runs. Applied at least once, so receivers go by `id`. */
 export interface OutboxRow {
   readonly id: string
-  /** `start` (a run), `leave` (a run that was asked for), `inbox` (a row for a run) or `event` (a published event). */
+  /** One of `outboxKinds`. */
   readonly kind: string
   readonly payload: string
 }
+
+/**
+ * What a message of the outbox may be: a run that is asked for, a run that was
+ * asked for and is left, a row for the inbox of a run, a published event, or a
+ * task that is asked for. One of another kind is of a newer build, and stays.
+ */
+export const outboxKinds: ReadonlyArray<string> = ["start", "leave", "inbox", "event", "task"]
 
 /** A question of a run and how it stands. Times are ms since the epoch; lists are JSON texts. */
 export interface ApprovalRow {

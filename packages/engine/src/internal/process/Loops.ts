@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type { Backend } from "../../Backend.ts"
 import type { EngineOptions } from "../../EngineOptions.ts"
 import type { FeedReader } from "../FeedReader.ts"
+import type { TaskBell } from "../tasks/TaskBell.ts"
 import type { HostRuntime } from "./HostRuntime.ts"
 import type { Inboxes } from "./Inboxes.ts"
 import type { Liveness } from "./Liveness.ts"
@@ -33,6 +34,7 @@ interface Parts {
   readonly timers: TimerQueue
   readonly waiters: RunWaiters
   readonly feed: FeedReader
+  readonly taskBell: TaskBell
   /** Carries what is in the outbox. Answers whether there was anything. */
   readonly deliver: () => Effect.Effect<boolean, unknown>
 }
@@ -88,7 +90,7 @@ export class Loops {
   )
 
   private readonly look: Effect.Effect<void> = Effect.gen({ self: this as Loops }, function*() {
-    const { backend, feed, liveness, parked, rounds, timers, waiters } = this.parts
+    const { backend, feed, liveness, parked, rounds, taskBell, timers, waiters } = this.parts
     liveness.look()
     timers.look()
     parked.evictIdle()
@@ -97,6 +99,7 @@ export class Loops {
     const changed = version !== this.lastVersion
     this.lastVersion = version
     feed.look(changed)
+    if (changed) taskBell.ring()
     if (!changed || !backend.supports.shared) return
     for (const runId of waiters.runIds) {
       const row = yield* Effect.orElseSucceed(backend.run(runId), () => null)

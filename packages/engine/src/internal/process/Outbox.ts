@@ -22,13 +22,15 @@ import {
   inTenant,
   LeaveRequest,
   startOp,
-  StartRequest
+  StartRequest,
+  TaskMessage
 } from "../../StartRequest.ts"
 import { encodeEntries } from "../../Store.ts"
 import type { Store } from "../../Store.ts"
 import * as AnswerEvents from "../AnswerEvents.ts"
 import type { Extensions } from "../Extensions.ts"
 import * as Joins from "../Joins.ts"
+import * as Intake from "../tasks/Intake.ts"
 
 /** What carrying messages needs of the process. */
 export interface Carrier {
@@ -47,6 +49,8 @@ export interface Carrier {
   readonly poke: () => void
   /** Events were kept. */
   readonly kept: () => void
+  /** Tasks were added. */
+  readonly queued: () => void
 }
 
 const limit = 200
@@ -54,6 +58,7 @@ const limit = 200
 const decodeStart = Schema.decodeUnknownExit(Schema.fromJsonString(StartRequest))
 const decodeInbox = Schema.decodeUnknownExit(Schema.fromJsonString(InboxRequest))
 const decodeLeave = Schema.decodeUnknownExit(Schema.fromJsonString(LeaveRequest))
+const decodeTask = Schema.decodeUnknownExit(Schema.fromJsonString(TaskMessage))
 const decodeEvent = Schema.decodeUnknownExit(Schema.fromJsonString(EventMessage))
 
 /** Carries all that is there, each batch in one transaction with its removal. Answers whether there was anything. */
@@ -76,6 +81,7 @@ export const deliver = Effect.fnUntraced(function*(carrier: Carrier) {
     ops.push({ op: "delivered", ids: rows.map((row) => row.id) })
     const answers = yield* carrier.backend.write(ops)
     if (kept.length > 0) carrier.kept()
+    if (rows.some(({ kind }) => kind === "task")) carrier.queued()
     for (let index = 0; index < ops.length; index++) {
       const op = ops[index]!
       const answer = answers[index]!
@@ -103,7 +109,7 @@ export const deliver = Effect.fnUntraced(function*(carrier: Carrier) {
 // internal
 // ----------------------------------------------------------------------------
 
-const isEvent = ({ kind }: OutboxRow): boolean => kind !== "start" && kind !== "inbox" && kind !== "leave"
+const isEvent = ({ kind }: OutboxRow): boolean => kind === "event"
 
 /** The operations that a message of the outbox comes to. An event that runs may wait for is also put into `kept`. */
 const route = (
@@ -132,7 +138,23 @@ const route = (
       const { listener, ...stop } = request.value
       return Effect.succeed([{ op: "leave", listener, row: { ...stop, at: carrier.now() }, message: row.id }])
     }
-    default: {
+    case "task": {
+      const message = decodeTask(row.payload)
+      if (Exit.isFailure(message)) return Effect.succeed([])
+      const { request, tenant, waiter } = message.value
+      const op = Intake.opOf(request, { id: row.id, isEngine: true, now: carrier.now(), tenant })
+      return Effect.match(op, {
+        // Whoever asked for it has looked before; nobody is there any more to be told.
+        onFailure: () => [],
+        onSuccess: (op): ReadonlyArray<Op> => [{
+          ...op,
+          task: { ...op.task, waiterRun: waiter?.run ?? null, waiterStep: waiter?.step ?? null },
+          isLimited: false,
+          message: row.id
+        }]
+      })
+    }
+    case "event": {
       const event = decodeEvent(row.payload)
       if (Exit.isFailure(event)) return Effect.succeed([])
       const { correlationId, id, name, payload, source, tenant } = event.value
@@ -149,6 +171,8 @@ const route = (
       }
       return routeEvent(carrier, event.value)
     }
+    default:
+      return Effect.die(new Error(`A message of the outbox is a "${row.kind}", which the store was not to give`))
   }
 }
 
