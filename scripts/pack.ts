@@ -63,7 +63,7 @@ const published = (manifest: Manifest, folder: string) => ({
   ...(manifest.bin === undefined ? {} : { bin: mapValues(manifest.bin, compiled) }),
   ...repositoryOf(folder),
   ...(Array.isArray(manifest.sideEffects) ? { sideEffects: manifest.sideEffects.map(compiled) } : {}),
-  files: ["dist", "src", "!dist/.tsbuildinfo", "README.md", "LICENSE"],
+  files: ["dist", "src", "templates", "!dist/.tsbuildinfo", "README.md", "LICENSE"],
   engines: { node: ">=24" },
   dependencies: mapValues(
     Object.fromEntries(Object.entries(manifest.dependencies ?? {}).filter(([name]) => !carried.includes(name))),
@@ -151,6 +151,9 @@ const stage = async (folder: string, staging: string): Promise<string> => {
   cpSync(join(folder, "src"), join(target, "src"), { recursive: true })
   cpSync(join(folder, "dist"), join(target, "dist"), { recursive: true })
   cpSync(join(folder, "src"), join(target, "dist"), { recursive: true, filter: (path) => !/\.tsx?$/.test(path) })
+  if (existsSync(join(folder, "templates"))) {
+    cpSync(join(folder, "templates"), join(target, "templates"), { recursive: true })
+  }
   rewriteUrls(join(target, "dist"))
   if (manifest.bin !== undefined) await bundleCommand(folder, join(target, "dist", "bundle"))
   for (const name of carried) await carry(name, join(target, "dist"))

@@ -35,8 +35,11 @@ import { isGone, ownerName } from "./Owners.ts"
 import * as ProviderKeys from "./ProviderKeys.ts"
 import * as Words from "./Words.ts"
 
-/** Looks at everything and changes nothing. */
-export const diagnose = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>, CommandFailed, Scope.Scope> =>
+/** Looks at everything, or at the installation alone, and changes nothing. */
+export const diagnose = (
+  globals: Globals,
+  setupAlone = false
+): Effect.Effect<ReadonlyArray<Finding>, CommandFailed, Scope.Scope> =>
   Effect.gen(function*() {
     const findings: Array<Finding> = [node()]
     const config = yield* Effect.result(Config.load(globals.config, [process.cwd()]))
@@ -67,7 +70,7 @@ export const diagnose = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>
     }
     const file = database(globals)
     findings.push(...diskSpace(globals), file)
-    if (file.level === "problem") return findings
+    if (file.level === "problem" || setupAlone) return findings
     const store = Context.get(opened.success, Store)
     const now = Context.get(opened.success, HostClock).now()
     const look = new Look(globals, store, now)

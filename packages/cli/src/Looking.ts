@@ -23,7 +23,8 @@ export const looking: ReadonlySet<string> = new Set([
   "audit ls",
   "audit verify",
   "events ls",
-  "contracts ls"
+  "contracts ls",
+  "status"
 ])
 
 /** Global options that are followed by a value. */

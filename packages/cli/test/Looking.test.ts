@@ -48,7 +48,8 @@ describe("command lines that only look", () => {
       "contracts graph",
       "contracts add",
       "backup",
-      "doctor"
+      "doctor",
+      "init"
     ]
     assert.sameMembers([...leaves(commandFermata)], [...looking, ...working])
     for (const path of looking) assert.isTrue(onlyLooks(path.split(" ")), path)

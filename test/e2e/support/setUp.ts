@@ -2,7 +2,7 @@
  * The command as it is published, for tests that start it: what only looks starts from a bundle, in a fifth of the
  * time that all modules take. Made once for all of them, and gone with them.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { bundleCommand } from "../../../scripts/bundle.ts"
@@ -19,6 +19,7 @@ export default async function setUp(): Promise<() => void> {
   mkdirSync(source)
   copyFileSync(join(command, "package.json"), join(folder, "package.json"))
   copyFileSync(join(command, "src/bin.ts"), join(source, "bin.ts"))
+  symlinkSync(join(command, "templates"), join(folder, "templates"))
   for (const module of ["Looking.ts", "Main.ts"]) {
     writeFileSync(join(source, module), `export * from ${JSON.stringify(join(command, "src", module))}\n`)
   }

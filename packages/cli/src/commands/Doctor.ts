@@ -15,10 +15,18 @@ export const commandDoctor = Command.make("doctor", {
     Flag.withDescription("Say that the database was put back from a backup: its open runs are in doubt from now on"),
     Flag.withDefault(false)
   ),
+  setup: Flag.Boolean("setup").pipe(
+    Flag.withoutNegation,
+    Flag.withDescription(
+      "Examine the installation alone, as before an update: Node, configuration, keys, disk and database, and not what happens in it"
+    ),
+    Flag.withDefault(false)
+  ),
   from: Arguments.time("from", "With --restored: when the backup was made; by default what the database says")
-}, ({ from, restored }) =>
+}, ({ from, restored, setup }) =>
   Effect.gen(function*() {
     const values = yield* globals
+    if (restored && setup) return yield* refused("InvalidValue", "doctor takes --restored or --setup, and not both")
     if (restored) {
       const { restore } = yield* Effect.promise(() => import("../Restored.ts"))
       return yield* restore(values, Option.getOrUndefined(from))
@@ -27,7 +35,7 @@ export const commandDoctor = Command.make("doctor", {
       return yield* refused("InvalidValue", "doctor takes --from TIME with --restored only")
     }
     const { diagnose } = yield* Effect.promise(() => import("../Diagnosis.ts"))
-    const findings = yield* Effect.scoped(diagnose(values))
+    const findings = yield* Effect.scoped(diagnose(values, setup))
     const ok = findings.every(({ level }) => level !== "problem")
     yield* exitWith(ok ? exitCodes.completed : exitCodes.failed)
     if (values.json) return yield* document({ ok, findings })
@@ -43,6 +51,7 @@ export const commandDoctor = Command.make("doctor", {
     Sides.here("examines the file of a database"),
     Command.withExamples([
       { command: "fermata doctor", description: "What is wrong, and the command that mends it" },
+      { command: "fermata doctor --setup", description: "Whether a new version may start here" },
       { command: "fermata doctor --json", description: "The same for a program" },
       {
         command: "fermata doctor --restored",

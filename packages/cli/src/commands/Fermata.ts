@@ -9,6 +9,7 @@ import { commandContracts } from "./Contracts.ts"
 import { commandDoctor } from "./Doctor.ts"
 import { commandEmit } from "./Emit.ts"
 import { commandEvents } from "./Events.ts"
+import { commandInit } from "./Init.ts"
 import { commandMcp } from "./Mcp.ts"
 import { commandPolicy } from "./Policy.ts"
 import { commandReplay } from "./Replay.ts"
@@ -16,6 +17,7 @@ import { commandRun } from "./Run.ts"
 import { commandRuns } from "./Runs.ts"
 import { commandServe } from "./Serve.ts"
 import { commandSignal } from "./Signal.ts"
+import { commandStatus } from "./Status.ts"
 import { commandTenants } from "./Tenants.ts"
 import { commandToken } from "./Token.ts"
 import { commandUpgrade } from "./Upgrade.ts"
@@ -56,6 +58,8 @@ export const commandFermata = Command.make("fermata").pipe(
     commandReplay,
     commandUpgrade,
     commandBackup,
-    commandDoctor
+    commandStatus,
+    commandDoctor,
+    commandInit
   ])
 )
