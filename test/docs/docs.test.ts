@@ -9,13 +9,14 @@
  * - `sh install`: what somebody types in a folder of their own; each package is one of ours, or a dependency of one
  * - `sh npm`: the commands are scripts of the project; they are too long to run here
  * - `text output`: what the `sh` before it prints, where `…` stands for anything
- * - `json`: parses; a contract is valid
+ * - `json`: parses; a contract or a source is valid
  * - `text`, `mermaid`: for the eye
  *
  * Here is what needs no process; the rest is in `docs.e2e.test.ts`.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as ContractValidation from "@fermata/contracts/ContractValidation"
+import * as Sources from "@fermata/operations/Sources"
 import { Effect } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -72,6 +73,7 @@ const namesPackages = (fence: Fence) => () => {
 const isValid = (fence: Fence) => async () => {
   const value: unknown = JSON.parse(fence.text)
   if (isJsonObject(value) && "schemaVersion" in value) await Effect.runPromise(ContractValidation.validate(value))
+  if (isJsonObject(value) && "mapping" in value) assert.isUndefined(Sources.problemOf("shown", value))
 }
 
 const proofsOf = (fence: Fence): Proofs => {
@@ -81,7 +83,7 @@ const proofsOf = (fence: Fence): Proofs => {
       if (has("install")) return { "names packages that are there": namesPackages(fence) }
       return has("npm") ? { "names scripts of the project": namesScripts(fence) } : {}
     case "json":
-      return { "parses, and is valid where it is a contract": isValid(fence) }
+      return { "parses, and is valid where it is a contract or a source": isValid(fence) }
     default:
       return {}
   }

@@ -15,7 +15,9 @@ import * as Described from "./internal/Described.ts"
 import { JournalGroup } from "./JournalGroup.ts"
 import { PolicyGroup } from "./PolicyGroup.ts"
 import { RunsGroup } from "./RunsGroup.ts"
+import { SensorsGroup } from "./SensorsGroup.ts"
 import { SignalsGroup } from "./SignalsGroup.ts"
+import { SourcesGroup } from "./SourcesGroup.ts"
 import { SpendingGroup } from "./SpendingGroup.ts"
 import { StepsGroup } from "./StepsGroup.ts"
 import { StreamsGroup } from "./StreamsGroup.ts"
@@ -34,6 +36,8 @@ export class Api extends HttpApi.make("fermata")
   .add(ApprovalsGroup)
   .add(SignalsGroup)
   .add(EventsGroup)
+  .add(SensorsGroup)
+  .add(SourcesGroup)
   .add(ContractsGroup)
   .add(WorkflowsGroup)
   .add(PolicyGroup)

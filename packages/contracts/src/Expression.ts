@@ -50,6 +50,12 @@ export interface Scope {
   /** One of the items of a `map`, and its place; it may have one more name. */
   readonly item?: Schema.Json
   readonly index?: number
+  /** What came in over HTTP, where the mapping of a source reads it: see `SourceMapping`. */
+  readonly headers?: { readonly [name: string]: string }
+  readonly body?: Schema.Json
+  readonly digest?: string
+  readonly source?: string
+  readonly message?: { readonly id?: string; readonly at?: number }
 }
 
 /** The functions that every expression can call, without the `$`. */

@@ -73,8 +73,10 @@ export class Sensors extends Context.Service<Sensors, {
     event: Pick<SensorEvent, "dedupe" | "payload" | "sensor">,
     problem: string
   ) => Effect.Effect<SensorRecord, StorageFailed>
-  /** What would come of this, of which nothing is done. */
-  readonly preview: (event: SensorEvent) => Effect.Effect<SensorOutcome, IngestError>
+  /** What would come of this, of which nothing is done; of a `duplicate`, what has come of it. */
+  readonly preview: (
+    event: SensorEvent
+  ) => Effect.Effect<{ readonly duplicate: boolean; readonly outcome: SensorOutcome }, IngestError>
   /** What came in and is kept, the newest first. */
   readonly list: (filter?: SensorsFilter) => Effect.Effect<ReadonlyArray<SensorRecord>, StorageFailed>
   /** What came in at this position. */
@@ -227,8 +229,12 @@ export class Sensors extends Context.Service<Sensors, {
           }, undefined)
           return recordOf(row)
         }),
-        preview: Effect.fn("Sensors.preview")(function*(event) {
-          return (yield* prepare(yield* Effect.fromResult(read(event)), undefined)).outcome
+        preview: Effect.fn("Sensors.preview")(function*(given) {
+          const event = yield* Effect.fromResult(read(given))
+          const known = yield* backend.sensor(yield* CurrentTenant.current, event.dedupe)
+          return known === null
+            ? { duplicate: false, outcome: (yield* prepare(event, undefined)).outcome }
+            : { duplicate: true, outcome: recordOf(known).outcome }
         }),
         list: Effect.fn("Sensors.list")(function*({ before, limit = 50, sensor } = {}) {
           const tenant = yield* CurrentTenant.current

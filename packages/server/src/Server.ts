@@ -14,8 +14,10 @@ import type { Events } from "@fermata/engine/Events"
 import type { Feed } from "@fermata/engine/Feed"
 import type { HostClock } from "@fermata/engine/HostClock"
 import type { Runs } from "@fermata/engine/Runs"
+import { Sensors } from "@fermata/engine/Sensors"
 import type { Store } from "@fermata/engine/Store"
 import { Tenants } from "@fermata/engine/Tenants"
+import { Sources } from "@fermata/operations/Sources"
 import type * as Context from "effect/Context"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -32,12 +34,15 @@ import * as DiffHandlers from "./internal/DiffHandlers.ts"
 import * as Docs from "./internal/Docs.ts"
 import * as EventsHandlers from "./internal/EventsHandlers.ts"
 import * as Front from "./internal/Front.ts"
+import * as Hooks from "./internal/Hooks.ts"
 import { InFlight } from "./internal/InFlight.ts"
 import * as JournalHandlers from "./internal/JournalHandlers.ts"
 import * as PolicyHandlers from "./internal/PolicyHandlers.ts"
 import * as Requests from "./internal/Requests.ts"
 import * as RunsHandlers from "./internal/RunsHandlers.ts"
+import * as SensorsHandlers from "./internal/SensorsHandlers.ts"
 import * as SignalsHandlers from "./internal/SignalsHandlers.ts"
+import * as SourcesHandlers from "./internal/SourcesHandlers.ts"
 import * as SpendingHandlers from "./internal/SpendingHandlers.ts"
 import * as StepsHandlers from "./internal/StepsHandlers.ts"
 import * as StreamsHandlers from "./internal/StreamsHandlers.ts"
@@ -62,6 +67,7 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
     Layer.mergeAll(
       Front.layer(options),
       Callbacks.layer(options.callbackSecret),
+      Hooks.layer,
       options.docs === false ? Layer.empty : Docs.layer
     ),
     HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
@@ -76,6 +82,8 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
         ApprovalsHandlers.layer,
         SignalsHandlers.layer,
         EventsHandlers.layer,
+        SensorsHandlers.layer,
+        SourcesHandlers.layer,
         ContractsHandlers.layer,
         WorkflowsHandlers.layer,
         PolicyHandlers.layer,
@@ -90,7 +98,11 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
       Layer.provide([AccessTokens.layer, AuditLog.layer, Bulk.layer, Tenants.layer]),
       Layer.provideMerge(Streams.layer(options.streams))
     )
-  ).pipe(Layer.provide(InFlight.layer(options.requests)))
+  ).pipe(
+    Layer.provide(InFlight.layer(options.requests)),
+    Layer.provide(Sources.layer),
+    Layer.provide(Sensors.layer)
+  )
 
 /** The routes as a Fetch handler, for Hono, Next, Express, Bun, Deno or Workers. `dispose` ends what the layer has begun. */
 export const toWebHandler = <E>(

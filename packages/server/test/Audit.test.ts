@@ -121,6 +121,22 @@ const doing = <E>(
 })
 const run = (action: string, verb: string, json?: unknown, id = "waits") =>
   doing(action, Effect.map(begun(id), (run) => [`/api/runs/${run}/${verb}`, json] as const))
+/** A source of the sender's own secret. */
+const declared = {
+  description: canary,
+  signature: { type: "github", secrets: [{ secret: "GIT" }] },
+  mapping: { dedupe: "{{ digest }}" }
+}
+const source = (verb: string, json?: unknown) =>
+  doing(
+    `source.${verb}`,
+    Effect.gen(function*() {
+      const { backend } = yield* Store
+      const change = { declaration: JSON.stringify(declared) }
+      yield* backend.write([{ op: "source", name: "git", change, by: "ops", at: 0 }])
+      return [`/api/sources/git${verb === "remove" ? "" : `/${verb}`}`, json] as const
+    })
+  )
 const plain = (action: string, path: string, json: unknown) => doing(action, Effect.succeed([path, json] as const))
 
 /** Every route by which somebody does something. A new one has to take its place here. */
@@ -155,6 +171,11 @@ const acts: Readonly<Record<string, Doing>> = {
   "approvals.delegate": run("approval.delegate", "delegations", { to: "carol", note: canary }, "asks"),
   "signals.send": run("run.signal", "signals/go", { payload: canary }),
   "events.emit": plain("event.emit", "/api/events", { name: "order.placed", payload: { id: canary } }),
+  "sensors.ingest": plain("sensor.ingest", "/api/sensors/events", { sensor: "mail", dedupe: "k", payload: canary }),
+  "sources.put": plain("source.put", "/api/sources/git", declared),
+  "sources.remove": source("remove"),
+  "sources.pause": source("pause", { note: canary }),
+  "sources.resume": source("resume"),
   "contracts.add": plain("contract.add", "/api/contracts", {
     schemaVersion: "fermata.contract.v1",
     id: "keeper",
@@ -186,7 +207,7 @@ const acts: Readonly<Record<string, Doing>> = {
 }
 
 /** Routes that are asked as those that write are, and do nothing. */
-const looks = ["contracts.check"]
+const looks = ["contracts.check", "sources.test"]
 
 const writes = routes.filter(({ method }) => method !== "GET")
 

@@ -12,6 +12,7 @@ import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
+import { Store } from "@fermata/engine/Store"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import { HttpApi } from "effect/http-api"
@@ -66,6 +67,12 @@ const caller = Effect.fnUntraced(function*(name: string, tenant?: string) {
 
 const acme = CurrentTenant.within("acme")
 
+const source = (description: string) => ({
+  description,
+  signature: { type: "github", secrets: [{ secret: "GIT" }] },
+  mapping: { dedupe: "{{ digest }}" }
+})
+
 /** What acme has: a run that asks, one that failed, an event, a rule, a token, and what it spent. */
 const furnished = Effect.gen(function*() {
   const runs = yield* Runs
@@ -79,9 +86,33 @@ const furnished = Effect.gen(function*() {
   yield* acme(Effect.flatMap(Events, (events) => events.emit("order.placed", canary, { id: canary })))
   yield* acme(runs.raiseDay("order", { by: canary, micros: 1, note: canary }))
   yield* host.settled
+  const { backend } = yield* Store
+  const [came] = yield* backend.write([
+    {
+      op: "ingest",
+      row: {
+        sensor: "acme~mail",
+        dedupe: "mail:1",
+        eventId: canary,
+        ref: canary,
+        payload: JSON.stringify(canary),
+        outcome: "{}",
+        refused: null,
+        at: 0
+      },
+      outbox: []
+    },
+    {
+      op: "source",
+      name: "acme~git",
+      change: { declaration: JSON.stringify(source(canary)) },
+      by: "ada",
+      at: 0
+    }
+  ])
   const [rule] = yield* acme(runs.rules())
   const { id: token } = yield* caller("ada", "acme")
-  return { asking, failed, token, rule: rule!.id }
+  return { asking, failed, token, rule: rule!.id, seen: came.row.position }
 })
 type Furnished = Effect.Success<typeof furnished>
 
@@ -127,6 +158,16 @@ const about: Readonly<Record<string, (has: Furnished) => readonly [path: string,
     "/api/events",
     { name: "engine.approval.granted", payload: { runId: asking, stepId: "ship" } }
   ],
+  "sensors.list": () => ["/api/sensors/events"],
+  "sensors.get": ({ seen }) => [`/api/sensors/events/${seen}`],
+  "sensors.ingest": () => ["/api/sensors/events", { sensor: "mail", dedupe: "mail:1" }],
+  "sources.list": () => ["/api/sources"],
+  "sources.get": () => ["/api/sources/git"],
+  "sources.put": () => ["/api/sources/git", source("own")],
+  "sources.remove": () => ["/api/sources/git"],
+  "sources.pause": () => ["/api/sources/git/pause", {}],
+  "sources.resume": () => ["/api/sources/git/resume"],
+  "sources.test": () => ["/api/sources/git/test", { body: {} }],
   "contracts.list": () => ["/api/contracts"],
   "contracts.add": () => ["/api/contracts", {}],
   "contracts.check": () => ["/api/contracts/check", {}],
@@ -225,6 +266,9 @@ describe("tenants over HTTP", () => {
       assert.deepStrictEqual(yield* runs.list({ tenant: "acme" }), rows)
       assert.lengthOf(yield* acme(runs.rules()), 1)
       assert.lengthOf(yield* acme(runs.dayRaises()), 1)
+      const { backend } = yield* Store
+      assert.deepStrictEqual((yield* backend.sources("acme")).map(({ by, paused }) => [by, paused]), [["ada", false]])
+      assert.lengthOf(yield* backend.sensors({ limit: 10, tenant: "acme" }), 1)
       assert.lengthOf(yield* acme(Effect.flatMap(AccessTokens, (tokens) => tokens.list())), 1)
     }).pipe(Effect.provide(app)))
 
@@ -234,7 +278,19 @@ describe("tenants over HTTP", () => {
       const ada = yield* caller("ada", "acme")
       const root = yield* caller("root")
       const ended = (answer: Answered) => answer.status
-      for (const name of ["runs.list", "runs.get", "approvals.list", "events.list", "audit.list", "policy.list"]) {
+      for (
+        const name of [
+          "runs.list",
+          "runs.get",
+          "approvals.list",
+          "events.list",
+          "audit.list",
+          "policy.list",
+          "sensors.list",
+          "sensors.get",
+          "sources.list"
+        ]
+      ) {
         const route = routes.find((route) => route.name === name)!
         for (const { headers } of [ada, root]) {
           const answer = yield* asking(route, has, { headers })

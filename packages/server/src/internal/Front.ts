@@ -22,6 +22,7 @@ import * as Tracer from "effect/Tracer"
 import type { unhandled } from "effect/Types"
 import { defaultMaxBody, type ServerOptions } from "../ServerOptions.ts"
 import * as Callers from "./Callers.ts"
+import * as Hooks from "./Hooks.ts"
 import { CurrentPlace, InFlight } from "./InFlight.ts"
 import * as ProblemResponse from "./ProblemResponse.ts"
 
@@ -81,7 +82,7 @@ const measured = (tell: Tell, routeOf: typeof routeAt) =>
     const response = yield* answer
     const path = originalUrl.replace(/^https?:\/\/[^/]*/, "").split("?")[0]!
     const millis = Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6
-    tell(method, routeOf(method, path) ?? "(none)", response.status, millis)
+    tell(method, routeOf(method, path) ?? (Hooks.isHook(path) ? Hooks.pattern : "(none)"), response.status, millis)
     return response
   })
 
@@ -104,7 +105,8 @@ const heartbeat = /^\/api\/heartbeat\/?$/
 
 /** Looks at the body before the route does. */
 const answered = Effect.fnUntraced(function*(request: HttpServerRequest, route: Route) {
-  const refusal = hasBody(request) ? yield* bodyRefusal(request) : undefined
+  const isRead = hasBody(request) && !Hooks.isHook(ProblemResponse.pathOf(request))
+  const refusal = isRead ? yield* bodyRefusal(request) : undefined
   return refusal === undefined ? yield* asked(request, route) : ProblemResponse.of(refusal)
 })
 
