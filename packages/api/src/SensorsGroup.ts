@@ -10,6 +10,7 @@ import {
   SensorRecord,
   SensorRefused
 } from "@fermata/core/SensorEvent"
+import { TaskRefused } from "@fermata/core/TaskErrors"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
@@ -50,7 +51,8 @@ const ingest = HttpApiEndpoint.post("ingest", "/events", {
     Problem.of(EventRefused),
     Problem.of(WorkflowNotFound),
     Problem.of(PayloadRefused),
-    Problem.of(StartRefused)
+    Problem.of(StartRefused),
+    Problem.of(TaskRefused)
   ]
 }).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
 

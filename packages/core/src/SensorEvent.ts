@@ -7,6 +7,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as EventName from "./EventName.ts"
+import { ReferenceTask, taskOf } from "./ReferenceTask.ts"
+import { TaskRequest } from "./Task.ts"
 
 /** What the name of a sensor or a source is, as a sentence for people. */
 export const nameRule = "1 to 63 letters, digits and . _ -, with a letter or a digit at the front"
@@ -48,6 +50,8 @@ export interface ProposedRun extends Schema.Schema.Type<typeof ProposedRun> {}
 /** What is to come of something that came in: none of these, or several. */
 export const proposals = {
   event: optional(ProposedEvent),
+  /** A task that is added; its payload is that of the sensor event, and its source the sensor, where it has none. */
+  task: optional(TaskRequest),
   run: optional(ProposedRun)
 }
 
@@ -72,6 +76,8 @@ export interface SensorEvent extends Schema.Schema.Type<typeof SensorEvent> {}
 export const SensorOutcome = Schema.Struct({
   /** The event that was published. */
   event: optional(Schema.Struct({ id: Schema.String, name: Schema.String })),
+  /** The task that was asked for: where another of its `dedupe` was there, that one goes on as it is. */
+  task: optional(Schema.Struct({ id: Schema.String, queue: Schema.String, kind: Schema.String })),
   /** The run that was started or used again. */
   run: optional(Schema.Struct({ id: Schema.String, workflow: Schema.String, key: Schema.String }))
 })
@@ -127,8 +133,9 @@ export class SensorEventNotFound extends Schema.TaggedError<SensorEventNotFound>
 
 /**
  * The reference runtime's form of the same: `sensor_id`, `event_id`,
- * `source_ref`, `dedupe_key`, `payload`, and as `proposed_workflow` a run of the
- * workflow `template` under the key `instance_key` with the input `context`.
+ * `source_ref`, `dedupe_key`, `payload`, as `proposed_workflow` a run of the
+ * workflow `template` under the key `instance_key` with the input `context`, and
+ * as `proposed_task` a task.
  */
 export const ReferenceEvent = Schema.Struct({
   sensor_id: SensorName,
@@ -138,19 +145,22 @@ export const ReferenceEvent = Schema.Struct({
   payload: described.payload,
   proposed_workflow: optional(
     Schema.Struct({ template: text(200), instance_key: text(500), context: optional(Schema.Unknown) })
-  )
+  ),
+  proposed_task: optional(ReferenceTask)
 })
 export interface ReferenceEvent extends Schema.Schema.Type<typeof ReferenceEvent> {}
 
 /** The event that the reference's form says. */
 export const ofReference = (
-  { dedupe_key, event_id, payload, proposed_workflow: proposed, sensor_id, source_ref }: ReferenceEvent
+  { dedupe_key, event_id, payload, proposed_task: task, proposed_workflow: proposed, sensor_id, source_ref }:
+    ReferenceEvent
 ): SensorEvent => ({
   sensor: sensor_id,
   dedupe: dedupe_key,
   ...(event_id === undefined ? {} : { eventId: event_id }),
   ...(source_ref === undefined ? {} : { ref: source_ref }),
   ...(payload === undefined ? {} : { payload }),
+  ...(task === undefined ? {} : { task: taskOf(task) }),
   ...(proposed === undefined ? {} : {
     run: {
       workflow: proposed.template,

@@ -46,6 +46,8 @@ export const SourceMapping = Schema.Struct({
   payload: optional(Template),
   /** The event that is published. */
   event: optional(Template),
+  /** The task that is added. */
+  task: optional(Template),
   /** The run that is started, or used again. */
   run: optional(Template)
 })

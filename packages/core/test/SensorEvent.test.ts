@@ -28,6 +28,16 @@ describe("what a sensor saw", () => {
         source_ref: "discord://channel/message-123",
         dedupe_key: "discord:message-123",
         payload: { text: "hi" },
+        proposed_task: {
+          kind: "discord-reply",
+          source: "discord",
+          priority: 5,
+          subject: "Reply",
+          payload: { text: "hi" },
+          requested_profile: "lumen",
+          requested_adapter: "script",
+          schedule: { delay_minutes: 30 }
+        },
         proposed_workflow: {
           template: "goal-loop",
           instance_key: "discord-message-123",
@@ -40,6 +50,16 @@ describe("what a sensor saw", () => {
         eventId: "message-123",
         ref: "discord://channel/message-123",
         payload: { text: "hi" },
+        task: {
+          kind: "discord-reply",
+          source: "discord",
+          priority: 5,
+          subject: "Reply",
+          payload: { text: "hi" },
+          profile: "lumen",
+          adapter: "script",
+          delayMs: 1_800_000
+        },
         run: { workflow: "goal-loop", key: "discord-message-123", input: { summary: "s", objective: "o" } }
       })
     )
@@ -55,6 +75,8 @@ describe("what a sensor saw", () => {
     [{ sensor: "s", dedupe: "d".repeat(501) }, "dedupe: "],
     [{ sensor: "s", dedupe: "d", event: { name: "no name" } }, "event.name: "],
     [{ sensor: "s", dedupe: "d", evnt: { name: "a" } }, "evnt: "],
+    [{ sensor: "s", dedupe: "d", task: { queue: "q" } }, "task.kind: Missing key"],
+    [{ sensor: "s", dedupe: "d", task: { kind: "k", queue: "Q" } }, "task.queue: "],
     [{ sensor: "s", dedupe: "d", run: { key: "k" } }, "run.workflow: Missing key"],
     [{ sensor: "s", dedupe: "d", run: { workflow: "w", labels: { a: 1 } } }, "run.labels.a: "],
     [{ sensor_id: "s" }, "dedupe_key: Missing key"],

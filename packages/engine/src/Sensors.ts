@@ -17,6 +17,8 @@ import {
   SensorRefused
 } from "@fermata/core/SensorEvent"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Task from "@fermata/core/Task"
+import type { TaskRefused } from "@fermata/core/TaskErrors"
 import * as Tenant from "@fermata/core/Tenant"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -26,6 +28,7 @@ import type * as Schema from "effect/Schema"
 import { CurrentActor } from "./Actor.ts"
 import type { IngestOp, OutboxRow, SensorRow, StorageFailed } from "./Backend.ts"
 import * as CurrentTenant from "./CurrentTenant.ts"
+import { sha256Hex } from "./Digest.ts"
 import { Engine } from "./Engine.ts"
 import { numberOf, positionOf } from "./EventLog.ts"
 import * as Events from "./Events.ts"
@@ -33,7 +36,8 @@ import * as Acting from "./internal/Acting.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as EventReach from "./internal/EventReach.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
-import { checkKey, described, inTenant, outboxRow } from "./StartRequest.ts"
+import * as Intake from "./internal/tasks/Intake.ts"
+import { checkKey, described, inTenant, outboxRow, taskRow } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 
 /** Why what came in is not taken. Nothing of it was done. */
@@ -43,6 +47,7 @@ export type IngestError =
   | WorkflowNotFound
   | PayloadRefused
   | StartRefused
+  | TaskRefused
   | StorageFailed
 
 /** Which of what came in is listed. */
@@ -60,7 +65,8 @@ export class Sensors extends Context.Service<Sensors, {
   /**
    * Takes what a sensor saw, unless something was taken under its key. Success
    * means that it is recorded with what it comes to: an event that is published, a
-   * run that is started or used again, or both, all of it or nothing. With `tell`
+   * task that is added, a run that is started or used again, or several of them, all
+   * of it or nothing. With `tell`
    * it waits until that is on its way, for 10 s at most, and says whether the run
    * was there before.
    */
@@ -110,6 +116,19 @@ export class Sensors extends Context.Service<Sensors, {
         return { told: { id: made.id, name }, row }
       })
 
+      const taskOf = Effect.fnUntraced(function*({ dedupe, sensor, task }: SensorEvent, made: Made) {
+        if (task === undefined) return undefined
+        const id = task.id ?? `sensor:${(yield* sha256Hex(dedupe)).slice(0, 32)}`
+        const request = { source: sensor, payload: made.value, ...task, id }
+        const { tenant } = made
+        yield* Intake.opOf(request, { id, isEngine: false, now: now(), tenant })
+        const { kind, queue = Task.defaultQueue } = task
+        return {
+          told: { id: Tenant.qualify(tenant, id), queue, kind },
+          row: taskRow({ request, ...(tenant === undefined ? {} : { tenant }) })
+        }
+      })
+
       const runOf = Effect.fnUntraced(function*({ dedupe, event, run, sensor }: SensorEvent, made: Made) {
         if (run === undefined) return undefined
         const { key = dedupe, labels, title, version, workflow } = run
@@ -150,13 +169,19 @@ export class Sensors extends Context.Service<Sensors, {
           by: (yield* CurrentActor)?.who ?? by ?? event.sensor
         }
         const published = yield* eventOf(event, made)
+        const added = yield* taskOf(event, made)
         const started = yield* runOf(event, made)
         const outcome: SensorOutcome = {
           ...(published === undefined ? {} : { event: published.told }),
+          ...(added === undefined ? {} : { task: added.told }),
           ...(started === undefined ? {} : { run: started.told })
         }
         // The event is first, so that the run knows it for the one that started it.
-        return { outcome, text, outbox: [published, started].flatMap((one) => one === undefined ? [] : [one.row]) }
+        return {
+          outcome,
+          text,
+          outbox: [published, added, started].flatMap((one) => one === undefined ? [] : [one.row])
+        }
       })
 
       /** Whether the run that this has come to was there before; undefined where nobody knows yet. */

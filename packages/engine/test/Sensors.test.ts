@@ -12,6 +12,7 @@ import { Runs } from "../src/Runs.ts"
 import { Sensors } from "../src/Sensors.ts"
 import * as Step from "../src/Step.ts"
 import { Store } from "../src/Store.ts"
+import { Tasks } from "../src/Tasks.ts"
 
 const tell = Step.make("tell", {
   input: { text: Schema.String },
@@ -25,7 +26,7 @@ const Goal = Workflow.make("goal-loop", {
   idempotencyKey: ({ summary }) => summary
 })
 const workflows = Goal.toLayer(({ objective }) => Effect.orDie(tell({ text: objective })))
-const services = Layer.mergeAll(Sensors.layer, Runs.layer, Events.layer, AuditLog.layer)
+const services = Layer.mergeAll(Sensors.layer, Runs.layer, Events.layer, AuditLog.layer, Tasks.layer)
 const app = workflows.pipe(Layer.provideMerge(services), Layer.provideMerge(TestHost.layer))
 
 const test = (title: string, body: Effect.Effect<void, unknown, Layer.Success<typeof app>>) =>
@@ -44,6 +45,7 @@ const published = Effect.flatMap(
   (events) =>
     Effect.map(events.kept({ limit: 100 }), (rows) => rows.map(({ id, name, payload }) => ({ id, name, payload })))
 )
+const tasks = Effect.flatMap(Tasks, (tasks) => tasks.list())
 const runs = Effect.flatMap(
   Runs,
   (runs) => Effect.map(runs.list(), (rows) => rows.map(({ id, status }) => ({ id, status })))
@@ -54,6 +56,7 @@ const mention: SensorEvent = {
   dedupe: "discord:message-123",
   payload: { text: "help" },
   event: { name: "discord.mention" },
+  task: { kind: "discord-reply", subject: "Reply" },
   run: { workflow: "goal-loop", key: "g1", input: { summary: "s", objective: "win" } }
 }
 
@@ -73,6 +76,32 @@ describe("what comes in", () => {
       assert.deepStrictEqual([run?.id, run?.status, more], [first.event.outcome.run?.id, "completed", []])
       const view = yield* Effect.flatMap(Runs, (runs) => runs.show(run!.id))
       assert.deepInclude(view.trigger, { event: "discord.mention", id })
+    })
+  )
+
+  test(
+    "adds a task, with its own payload and sensor where the task has none",
+    Effect.gen(function*() {
+      const { event } = yield* ingest(mention)
+      yield* ingest({ ...mention, sensor: "again" })
+      yield* settled
+      const [task, ...more] = yield* tasks
+      assert.isEmpty(more)
+      assert.deepInclude(task, {
+        id: event.outcome.task!.id,
+        queue: "default",
+        kind: "discord-reply",
+        source: "discord-mentions",
+        subject: "Reply",
+        status: "queued"
+      })
+      const { payload } = yield* Effect.flatMap(Tasks, (tasks) => tasks.show(task!.id))
+      assert.deepStrictEqual(payload, { text: "help" })
+      const named = { id: "t1", kind: "k", queue: "mail", source: "me", payload: 1, priority: 5 }
+      yield* acme(ingest({ sensor: "s", dedupe: "d", task: named }))
+      yield* settled
+      const [own] = yield* acme(tasks)
+      assert.deepInclude(own, { queue: "acme~mail", source: "me", priority: 5 })
     })
   )
 
@@ -129,6 +158,9 @@ describe("what comes in", () => {
         [{ run: { workflow: "goal-lop" } }, "WorkflowNotFound"],
         [{ run: { workflow: "goal-loop", input: { summary: 1 } } }, "PayloadRefused"],
         [{ run: { ...mention.run!, labels: { "a b": "c" } } }, "StartRefused"],
+        [{ task: { kind: "k", queue: "engine.webhooks" } }, "TaskRefused"],
+        [{ task: { kind: "k", delayMs: 1, notBefore: 1 } }, "TaskRefused"],
+        [{ task: { kind: "" } }, "SensorRefused"],
         [{ event: { name: "engine.approval.granted" } }, "SensorRefused"],
         [{ event: { name: "engine.run.completed" } }, "EventRefused"],
         [{ payload: "\ud800".repeat(1) + "x".repeat(1_100_000) }, "SensorRefused"],
@@ -142,6 +174,7 @@ describe("what comes in", () => {
       assert.isEmpty(yield* listed)
       assert.isEmpty(yield* published)
       assert.isEmpty(yield* runs)
+      assert.isEmpty(yield* tasks)
     })
   )
 
@@ -228,7 +261,12 @@ describe("under crashes", () => {
           Effect.gen(function*() {
             const rows = yield* world.backend.sensors({ limit: 10 })
             const events = yield* world.backend.events({ limit: 10 })
-            return { rows: rows.map(({ dedupe, outcome }) => [dedupe, outcome]), events: events.map(({ id }) => id) }
+            const tasks = yield* world.backend.tasks({ limit: 10 })
+            return {
+              rows: rows.map(({ dedupe, outcome }) => [dedupe, outcome]),
+              events: events.map(({ id }) => id),
+              tasks: tasks.map(({ id }) => id)
+            }
           })
       })
       assert.isAbove(report.crashes, 5)

@@ -111,7 +111,7 @@ const said = (made: Schema.JsonObject): Record<string, unknown> =>
     Object.entries(made).flatMap(([name, value]) => {
       if (name === "payload") return [[name, value ?? null]]
       if (value === null || value === undefined) return []
-      return [[name, name === "event" || name === "run" ? partOf(value) : textOf(value)]]
+      return [[name, parts.has(name) ? partOf(value) : textOf(value)]]
     })
   )
 
@@ -128,7 +128,25 @@ const partOf = (value: Schema.Json): unknown => {
   )
 }
 
-const texts = new Set(["correlationId", "key", "name", "title", "version", "workflow"])
+const parts = new Set(["event", "run", "task"])
+
+const texts = new Set([
+  "adapter",
+  "dedupe",
+  "id",
+  "kind",
+  "lane",
+  "profile",
+  "queue",
+  "source",
+  "subject",
+  "correlationId",
+  "key",
+  "name",
+  "title",
+  "version",
+  "workflow"
+])
 
 const labelsOf = (value: Schema.Json): unknown =>
   typeof value !== "object" || value === null || Array.isArray(value)
