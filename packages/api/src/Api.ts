@@ -14,6 +14,7 @@ import { Idempotency } from "./Idempotency.ts"
 import * as Described from "./internal/Described.ts"
 import { JournalGroup } from "./JournalGroup.ts"
 import { PolicyGroup } from "./PolicyGroup.ts"
+import { RetentionGroup } from "./RetentionGroup.ts"
 import { RunsGroup } from "./RunsGroup.ts"
 import { SensorsGroup } from "./SensorsGroup.ts"
 import { SignalsGroup } from "./SignalsGroup.ts"
@@ -41,6 +42,7 @@ export class Api extends HttpApi.make("fermata")
   .add(ContractsGroup)
   .add(WorkflowsGroup)
   .add(PolicyGroup)
+  .add(RetentionGroup)
   .add(SpendingGroup)
   .add(StreamsGroup)
   .add(SystemGroup)

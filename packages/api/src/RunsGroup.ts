@@ -1,10 +1,12 @@
 /** The routes for runs: found, listed, started and steered. */
-import { BulkPreview, BulkRequest, BulkStarted } from "@fermata/core/BulkAct"
+import { BulkPreview, BulkRequest, BulkStarted, steeringActions } from "@fermata/core/BulkAct"
 import { Census } from "@fermata/core/Owner"
 import { Receipt } from "@fermata/core/Receipt"
+import { Deleted } from "@fermata/core/Retention"
 import {
   BulkRefused,
   BulkUnconfirmed,
+  DeletionRefused,
   ForkRefused,
   NotInDoubt,
   PayloadRefused,
@@ -90,6 +92,9 @@ const list = HttpApiEndpoint.get("list", "/", {
     label: optional(texts),
     since: optional(Schema.Finite),
     until: optional(Schema.Finite),
+    endedUntil: optional(Schema.Finite),
+    /** Only runs at the top of their trees. */
+    top: optional(Schema.Literal("true")),
     prefix: optional(Schema.String),
     /** Only runs of this tenant. */
     tenant: optional(TenantName),
@@ -197,31 +202,47 @@ const retry = HttpApiEndpoint.post("retry", "/:run/retry", {
   error: [...readErrors, Problem.of(RetryRefused), Problem.of(QuotaReached)]
 }).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
 
-const { filter: bulkFilter, ids: bulkIds, ...bulkFields } = BulkRequest.fields
+const { filter: bulkFilter, ids: bulkIds, reason: bulkReason } = BulkRequest.fields
+
+const many = {
+  /** Which runs, as the list is asked for them; without a status those to which it can be done. */
+  filter: bulkFilter,
+  ids: bulkIds,
+  /** Only say how many runs there are, and which are the first. */
+  dryRun: optional(Schema.Boolean),
+  /** How many runs there are, as a dry run says; needed for more than 10,000. */
+  confirm: optional(Schema.Int)
+}
+const manyErrors = [
+  ...findErrors,
+  Problem.of(BulkRefused),
+  Problem.of(BulkUnconfirmed),
+  Problem.of(PayloadRefused)
+] as const
 
 const actions = HttpApiEndpoint.post("actions", "/actions", {
-  payload: Schema.Struct({
-    ...bulkFields,
-    /** Which runs, as the list is asked for them; without a status those to which it can be done. */
-    filter: bulkFilter,
-    ids: bulkIds,
-    /** Only say how many runs there are, and which are the first. */
-    dryRun: optional(Schema.Boolean),
-    /** How many runs there are, as a dry run says; needed for more than 10,000. */
-    confirm: optional(Schema.Int)
-  }),
+  payload: Schema.Struct({ action: Schema.Literals(steeringActions), reason: bulkReason, ...many }),
   success: [BulkPreview, BulkStarted.pipe(HttpApiSchema.status(202))],
-  error: [
-    ...findErrors,
-    Problem.of(BulkRefused),
-    Problem.of(BulkUnconfirmed),
-    Problem.of(PayloadRefused)
-  ]
+  error: manyErrors
 }).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
+
+/** Deletes a run that has ended, with all that was asked for below it. */
+const remove = HttpApiEndpoint.delete("delete", "/:run", {
+  params: Run,
+  success: Deleted,
+  error: [...findErrors, Problem.of(DeletionRefused)]
+}).annotate(RequiredScope, "admin")
+
+/** Deletes many runs that have ended, by a run of the engine's own. */
+const prune = HttpApiEndpoint.post("prune", "/prune", {
+  payload: Schema.Struct(many),
+  success: [BulkPreview, BulkStarted.pipe(HttpApiSchema.status(202))],
+  error: manyErrors
+}).annotate(RequiredScope, "admin").annotate(DoneOnce, "itself")
 
 /** The routes below `/api/runs`. */
 export class RunsGroup extends HttpApiGroup.make("runs")
-  .add(list, counts, start, get, find, cancel, pause, resume, confirm, raise, fork, retry, actions)
+  .add(list, counts, start, get, find, cancel, pause, resume, confirm, raise, fork, retry, actions, remove, prune)
   .prefix("/runs")
   .annotate(ForTenants, true)
 {}

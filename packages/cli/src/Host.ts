@@ -15,6 +15,7 @@ import { Chunks } from "@fermata/engine/Chunks"
 import { Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { HostClock } from "@fermata/engine/HostClock"
+import { Retention } from "@fermata/engine/Retention"
 import { Runs } from "@fermata/engine/Runs"
 import { CurrentSource, type Source } from "@fermata/engine/Secrets"
 import { Store } from "@fermata/engine/Store"
@@ -103,6 +104,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
           AuditLog.layer,
           Bulk.layer,
           Events.layer,
+          Retention.layer,
           Runs.layer,
           Tenants.layer
         ).pipe(
@@ -230,6 +232,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       bulk: Context.get(context, Bulk),
       tokens: Context.get(context, AccessTokens),
       tenants: Context.get(context, Tenants),
+      retention: Context.get(context, Retention),
       audit: Context.get(context, AuditLog),
       chunks: Context.get(context, Chunks),
       get contracts() {

@@ -19,6 +19,7 @@ export const looking: ReadonlySet<string> = new Set([
   "policy ls",
   "token ls",
   "tenants ls",
+  "retention ls",
   "workers ls",
   "audit ls",
   "audit verify",

@@ -13,6 +13,7 @@ import type { Bulk } from "@fermata/engine/Bulk"
 import type { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
 import type { Events } from "@fermata/engine/Events"
+import type { Retention } from "@fermata/engine/Retention"
 import type { Runs } from "@fermata/engine/Runs"
 import type { Tenants } from "@fermata/engine/Tenants"
 import type * as Effect from "effect/Effect"
@@ -37,6 +38,8 @@ export interface Operator {
   readonly tokens: Pick<AccessTokens["Service"], "create" | "list" | "remove">
   /** Those whose runs are there, and what each may have. */
   readonly tenants: Pick<Tenants["Service"], "limit" | "list">
+  /** What is deleted there, and for how long runs are kept. */
+  readonly retention: Retention["Service"]
   /** Who did what there. */
   readonly audit: AuditLog["Service"]
   /** What steps say while they work. */

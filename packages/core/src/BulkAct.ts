@@ -12,9 +12,14 @@ export const bulkWorkflow = "engine.bulk"
 export const engineWorkflows: ReadonlyArray<string> = [bulkWorkflow]
 
 /** What can be done to many runs. */
-export const bulkActions = ["cancel", "pause", "resume", "retry", "confirm"] as const
+export const bulkActions = ["cancel", "pause", "resume", "retry", "confirm", "delete"] as const
 /** Something that can be done to many runs. */
 export type BulkAction = (typeof bulkActions)[number]
+
+/** What can be done to many runs by who may operate; to delete them takes more than that. */
+export const steeringActions = ["cancel", "pause", "resume", "retry", "confirm"] as const satisfies ReadonlyArray<
+  BulkAction
+>
 
 /** More runs than this are only acted on by who says how many there are. */
 export const mostUnconfirmed = 10_000

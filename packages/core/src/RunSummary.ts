@@ -55,6 +55,10 @@ export const ListFilter = Schema.Struct({
   since: Schema.optionalKey(Schema.Finite),
   /** Only runs that were asked for at this time or earlier, ms since the epoch. */
   until: Schema.optionalKey(Schema.Finite),
+  /** Only runs that had ended at this time, ms since the epoch. */
+  endedUntil: Schema.optionalKey(Schema.Finite),
+  /** Only runs at the top of their trees. */
+  top: Schema.optionalKey(Schema.Boolean),
   /** Only runs whose ids begin with this. */
   prefix: Schema.optionalKey(Schema.String),
   /** Only runs of this tenant. */

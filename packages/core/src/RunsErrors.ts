@@ -11,9 +11,12 @@ const texts = Schema.Array(Schema.String)
 /** No run has this id, and none begins with it. `closest` are the ids that begin most like it. */
 export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", {
   run: Schema.String,
-  closest: texts
+  closest: texts,
+  /** It was there until now, and was deleted meanwhile. */
+  deleted: Schema.optionalKey(Schema.Literal(true))
 }, { httpApiStatus: 404 }) {
   override get message(): string {
+    if (this.deleted === true) return `Run ${this.run} was deleted meanwhile`
     return `There is no run "${this.run}"${didYouMean(this.closest)}`
   }
 }
@@ -27,6 +30,23 @@ export class RunAmbiguous extends Schema.TaggedError<RunAmbiguous>()("RunAmbiguo
     return this.candidates.length === 0
       ? `"${this.run}" is too short for a run: give its id or at least its first ${shortestPrefix} characters`
       : `Several runs begin with "${this.run}": ${list(this.candidates)}; give more of the id`
+  }
+}
+
+/** The run cannot be deleted. Nothing of it was. */
+export class DeletionRefused extends Schema.TaggedError<DeletionRefused>()("DeletionRefused", {
+  runId: Schema.String,
+  /** The run that has not ended: itself, or one below it. */
+  open: Schema.optionalKey(Schema.String),
+  /** The run at the top of its tree, which goes as a whole. */
+  root: Schema.optionalKey(Schema.String)
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return this.root !== undefined
+      ? `Run ${this.runId} is part of run ${this.root}, and goes with that alone: delete ${this.root}`
+      : this.open === undefined || this.open === this.runId
+      ? `Run ${this.runId} has not ended: cancel it, or wait for its end, and then delete it`
+      : `Run ${this.runId} has a run below it that has not ended, ${this.open}: cancel that, or wait for its end, and then delete the whole`
   }
 }
 

@@ -14,6 +14,12 @@ const all = [
     409,
     `"1" is too short for a run: give its id or at least its first 4 characters`
   ],
+  [new RunsErrors.RunNotFound({ run: "1f0c", closest: [], deleted: true }), 404, "Run 1f0c was deleted meanwhile"],
+  [
+    new RunsErrors.DeletionRefused({ runId, open: "2a" }),
+    409,
+    "Run 1f0c has a run below it that has not ended, 2a: cancel that, or wait for its end, and then delete the whole"
+  ],
   [
     new RunsErrors.RunClosed({ runId, status: "failed" }),
     409,

@@ -96,8 +96,8 @@ const outcomeOf = (op: Op, answer: Answers[keyof Answers]): "done" | "same" | "r
   const of = <K extends keyof Answers>(_: K) => answer as Answers[K]
   switch (op.op) {
     case "start": {
-      const { full, started } = of(op.op)
-      return started ? "done" : full === undefined ? "same" : "refused"
+      const { full, gone, started } = of(op.op)
+      return started ? "done" : full === undefined && gone === undefined ? "same" : "refused"
     }
     case "inbox":
     case "answer": {
@@ -146,9 +146,16 @@ const outcomeOf = (op: Op, answer: Answers[keyof Answers]): "done" | "same" | "r
       const { result } = of(op.op)
       return result === "queued" ? "done" : "refused"
     }
+    case "remove": {
+      const { result } = of(op.op)
+      return result === "removed" ? "done" : "refused"
+    }
+    case "retain":
+      return op.row === null && of(op.op).before === null ? "refused" : "done"
     case "restore":
     case "queue":
     case "quota":
+    case "forget":
       return "done"
     // That nobody had to be freed is a thing to know too.
     case "reap":

@@ -22,6 +22,7 @@ import type { Changes } from "./ChangeLog.ts"
 import type { Awaited, EventFilter, EventRow, EventWait, EventWaitRow } from "./EventLog.ts"
 import type { EndpointRow, EndpointRowFilter } from "./internal/backend/EndpointOps.ts"
 import type { Answer, Op } from "./internal/backend/Operations.ts"
+import type { RetentionReads } from "./internal/backend/RetentionOps.ts"
 import type {
   AccessTokenRow,
   ApprovalRow,
@@ -47,6 +48,7 @@ export type * from "./internal/backend/EndpointOps.ts"
 export { nameOfRun as endpointOfRun } from "./internal/backend/EndpointOps.ts"
 export type * from "./internal/backend/Operations.ts"
 export { epochsAhead } from "./internal/backend/Operations.ts"
+export type * from "./internal/backend/RetentionOps.ts"
 export type * from "./internal/backend/Rows.ts"
 export { outboxKinds } from "./internal/backend/Rows.ts"
 export type * from "./internal/backend/ScheduleOps.ts"
@@ -78,6 +80,10 @@ export interface RunFilter {
   readonly without?: ReadonlyArray<string> | undefined
   /** The tenant whose they are (`Tenant.of`). */
   readonly tenant?: string | undefined
+  /** Only those at the top of their trees. */
+  readonly top?: boolean | undefined
+  /** Only those that had ended at this time, ms since the epoch. */
+  readonly endedUntil?: number | undefined
   /** Newest (last started) first; at most this many. */
   readonly limit: number
   /** Only runs created before the run with this id, for paging. */
@@ -109,7 +115,7 @@ export interface AuditFilter {
 }
 
 /** What a database implements. */
-export interface Backend {
+export interface Backend extends RetentionReads {
   readonly supports: {
     /** Other processes may write to the same store. */
     readonly shared: boolean

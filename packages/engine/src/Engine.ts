@@ -25,6 +25,7 @@ import { Extensions } from "./internal/Extensions.ts"
 import { identified } from "./internal/Identity.ts"
 import * as Joins from "./internal/Joins.ts"
 import * as Registrations from "./internal/Registrations.ts"
+import * as RetentionSweep from "./internal/RetentionSweep.ts"
 import { runtimes } from "./internal/Runtimes.ts"
 import * as SensorSweep from "./internal/SensorSweep.ts"
 import { inTenant, type StartRequest } from "./StartRequest.ts"
@@ -203,6 +204,9 @@ export class Engine extends Context.Service<Engine, {
           now: runtime.host.now,
           poke: runtime.rounds.poke,
           hostSleep: runtime.host.hostSleep,
+          hostNow: runtime.host.hostNow,
+          hostElapsed: runtime.host.hostElapsed,
+          ownerId: runtime.ownership.ownerId,
           get closed() {
             return runtime.rounds.closed
           }
@@ -210,6 +214,7 @@ export class Engine extends Context.Service<Engine, {
         yield* Effect.forkScoped(Watchdog.run(watched))
         yield* Effect.forkScoped(EventSweep.run(watched))
         yield* Effect.forkScoped(SensorSweep.run(watched))
+        yield* Effect.forkScoped(RetentionSweep.run(watched))
       }
       yield* Effect.addFinalizer(() => runtime.close)
       runtime.rounds.poke()

@@ -26,6 +26,7 @@ import * as DueList from "./internal/DueList.ts"
 import * as MemoryAudit from "./internal/MemoryAudit.ts"
 import * as MemoryEndpoints from "./internal/MemoryEndpoints.ts"
 import * as MemoryEvents from "./internal/MemoryEvents.ts"
+import * as MemoryRetention from "./internal/MemoryRetention.ts"
 import * as MemorySchedules from "./internal/MemorySchedules.ts"
 import * as MemorySources from "./internal/MemorySources.ts"
 import { type MemoryStore, type Ordered, pair, type StoredRun } from "./internal/MemoryStore.ts"
@@ -173,6 +174,10 @@ export const make = (store: MemoryStore): Backend => {
     quota: (tenant) => Effect.sync(() => store.quotas.get(tenant) ?? null),
     tenants: (name) => Effect.sync(() => MemoryTenants.tenants(store, name)),
     censusOf: (tenant) => Effect.sync(() => MemoryTenants.census(store, tenant)),
+    retention: Effect.sync(() => MemoryRetention.rules(store)),
+    endedGroups: (after, limit) => Effect.sync(() => MemoryRetention.groups(store, after, limit)),
+    ended: (filter, limit, skip) => Effect.sync(() => MemoryRetention.ended(store, filter, limit, skip)),
+    uncleared: Effect.succeed(false),
     census: Effect.sync(() => {
       let owned = 0
       for (const runs of store.index.owned.values()) owned += runs.size
@@ -205,6 +210,10 @@ const list = (store: MemoryStore, filter: RunFilter): ReadonlyArray<RunRow> => {
     if (filter.without?.includes(row.workflow) === true) continue
     if (filter.parent !== undefined && filter.parent !== row.parent) continue
     if (filter.root !== undefined && filter.root !== row.root) continue
+    if (filter.top === true && row.root !== row.id) continue
+    if (filter.endedUntil !== undefined && (!isFinal(row.status as RunStatus) || row.updatedAt > filter.endedUntil)) {
+      continue
+    }
     if (filter.restored === true && (row.restored === undefined || isFinal(row.status as RunStatus))) continue
     if (row.createdAt < (filter.since ?? -Infinity) || row.createdAt > (filter.until ?? Infinity)) continue
     if (filter.prefix !== undefined && !row.id.startsWith(filter.prefix)) continue
@@ -226,7 +235,7 @@ const changesOf = (store: MemoryStore, after: string | null, limit: number): Cha
   const rows: Array<ChangeLog.Change> = []
   for (let at = place.arrival; at < changes.length && rows.length < limit; at++) {
     const change = changes[at]!
-    if ("event" in change && !store.events.rows.has(change.event.position)) continue
+    if (change === null || ("event" in change && !store.events.rows.has(change.event.position))) continue
     rows.push(Object.assign({ position: positionOf(store, at + 1) }, change))
   }
   return { rows, next: rows.at(-1)?.position ?? positionOf(store, place.arrival) }

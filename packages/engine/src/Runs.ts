@@ -365,7 +365,8 @@ export class Runs extends Context.Service<Runs, {
         show: lookup.show,
         steps: RunSteps.make(store, lookup),
         journal: Effect.fn("Runs.journal")(function*(run: string, from?: number, limit?: number) {
-          return yield* store.journal((yield* rowOf(run)).id, from, limit)
+          const row = yield* rowOf(run)
+          return yield* lookup.whole(row, store.journal(row.id, from, limit))
         }),
         follow: (run, options) =>
           Stream.unwrap(
@@ -418,10 +419,11 @@ export class Runs extends Context.Service<Runs, {
           const [left, right] = yield* Effect.forEach(
             [a, b],
             (run) =>
-              Effect.flatMap(
-                rowOf(run),
-                ({ id }) => Effect.map(RunWatch.readable(store, id, 0), (entries): RunDiff.Journal => ({ id, entries }))
-              )
+              Effect.flatMap(rowOf(run), (row) =>
+                Effect.map(
+                  lookup.whole(row, RunWatch.readable(store, row.id, 0)),
+                  (entries): RunDiff.Journal => ({ id: row.id, entries })
+                ))
           )
           return RunDiff.of(left!, right!)
         }),

@@ -7,6 +7,7 @@
  */
 import type { DatabaseSync } from "node:sqlite"
 import { firstTables } from "./internal/FirstTables.ts"
+import { retentionTables } from "./internal/RetentionTables.ts"
 import { scheduleTables } from "./internal/ScheduleTables.ts"
 import { taskTables } from "./internal/TaskTables.ts"
 
@@ -406,7 +407,8 @@ export const migrations: ReadonlyArray<string> = [
   CREATE INDEX endpoints_of_runs ON endpoints (run) WHERE run IS NOT NULL AND open = 1;
   `,
   scheduleTables,
-  taskTables
+  taskTables,
+  retentionTables
 ]
 
 /** Why this build must not touch the database; null when it may. Changes nothing. */

@@ -65,7 +65,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
         writes.catchUp()
         if (ops.some(takesUp)) outrun = outrunNow()
         const answers = ops.map((op) => outrun === null ? writes.apply(op) : leftToNewer(op, writes.apply))
-        writes.placeRows()
+        writes.finish()
         commit.run()
         return answers
       } catch (cause) {
@@ -137,6 +137,10 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       due: (after, until, limit) => read(() => reads.due(after, until, limit)),
       stranded: (limit, before) => read(() => reads.stranded(limit, before)),
       findings: (limit) => read(() => reads.findings(limit)),
+      retention: read(reads.retention),
+      endedGroups: (after, limit) => read(() => reads.endedGroups(after, limit)),
+      ended: (filter, limit, skip) => read(() => reads.ended(filter, limit, skip)),
+      uncleared: read(reads.uncleared),
       census: read(reads.census),
       spending: (filter) => read(() => reads.spending(filter)),
       schedule: (name) => read(() => reads.schedule(name)),

@@ -13,6 +13,7 @@ import type { Engine } from "@fermata/engine/Engine"
 import type { Events } from "@fermata/engine/Events"
 import type { Feed } from "@fermata/engine/Feed"
 import type { HostClock } from "@fermata/engine/HostClock"
+import { Retention } from "@fermata/engine/Retention"
 import type { Runs } from "@fermata/engine/Runs"
 import { Sensors } from "@fermata/engine/Sensors"
 import type { Store } from "@fermata/engine/Store"
@@ -39,6 +40,7 @@ import { InFlight } from "./internal/InFlight.ts"
 import * as JournalHandlers from "./internal/JournalHandlers.ts"
 import * as PolicyHandlers from "./internal/PolicyHandlers.ts"
 import * as Requests from "./internal/Requests.ts"
+import * as RetentionHandlers from "./internal/RetentionHandlers.ts"
 import * as RunsHandlers from "./internal/RunsHandlers.ts"
 import * as SensorsHandlers from "./internal/SensorsHandlers.ts"
 import * as SignalsHandlers from "./internal/SignalsHandlers.ts"
@@ -87,6 +89,7 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
         ContractsHandlers.layer,
         WorkflowsHandlers.layer,
         PolicyHandlers.layer,
+        RetentionHandlers.layer,
         SpendingHandlers.layer,
         StreamsHandlers.layer,
         SystemHandlers.layer,
@@ -95,7 +98,7 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
       ]),
       Layer.provide(Requests.layer),
       Layer.provide(HttpServer.layerServices),
-      Layer.provide([AccessTokens.layer, AuditLog.layer, Bulk.layer, Tenants.layer]),
+      Layer.provide([AccessTokens.layer, AuditLog.layer, Bulk.layer, Retention.layer, Tenants.layer]),
       Layer.provideMerge(Streams.layer(options.streams))
     )
   ).pipe(

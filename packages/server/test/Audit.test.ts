@@ -186,6 +186,29 @@ const acts: Readonly<Record<string, Doing>> = {
   }),
   "policy.revoke": doing("rule.revoke", Effect.map(answered, (rule) => [`/api/policy/rules/${rule}`] as const)),
   "spending.raise": plain("day.raise", "/api/spending/raises", { workflow: "order", micros: 7, note: canary }),
+  "runs.delete": doing(
+    "run.delete",
+    Effect.gen(function*() {
+      const run = yield* begun("waits")
+      yield* (yield* Runs).cancel(run, { by: "ann", reason: canary })
+      yield* (yield* TestHost).settled
+      return [`/api/runs/${run}`] as const
+    })
+  ),
+  "runs.prune": plain("run.start", "/api/runs/prune", { filter: { workflow: "nobody" } }),
+  "retention.set": plain("retention.set", "/api/retention/rules", { status: "failed", maxAgeMs: 9_000_000 }),
+  "retention.unset": doing(
+    "retention.unset",
+    Effect.as(
+      Effect.flatMap(Store, ({ backend }) =>
+        backend.write([{
+          op: "retain",
+          rule: { tenant: null, workflow: "order", status: null },
+          row: { tenant: null, workflow: "order", status: null, maxAgeMs: 5, maxCount: null, by: "ann", at: 1 }
+        }])),
+      ["/api/retention/rules?workflow=order"] as const
+    )
+  ),
   "tenants.limit": plain("tenant.limit", "/api/tenants/acme/quotas", { openRuns: 5 }),
   "access.createToken": plain("token.create", "/api/tokens", { name: "ci", scopes: ["read"] }),
   "access.removeToken": doing(

@@ -21,6 +21,7 @@ import { ownershipTests } from "./backend/OwnershipTests.ts"
 import { queueTests } from "./backend/QueueTests.ts"
 import { readTests } from "./backend/ReadTests.ts"
 import { restoreTests } from "./backend/RestoreTests.ts"
+import { retentionTests } from "./backend/RetentionTests.ts"
 import { runTests } from "./backend/RunTests.ts"
 import { scheduleTests } from "./backend/ScheduleTests.ts"
 import { sourceTests } from "./backend/SourceTests.ts"
@@ -60,6 +61,7 @@ export const suite = (name: string, make: MakeStore): void => {
     restoreTests(test)
     taskTests(test)
     queueTests(test)
+    retentionTests(test)
     tenantTests(test)
     sourceTests(test)
     scheduleTests(test)

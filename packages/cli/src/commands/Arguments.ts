@@ -71,3 +71,23 @@ export const time = (name: string, description: string) =>
     ),
     Flag.optional
   )
+
+/** An option with a length of time, in ms. */
+export const age = (name: string, description: string) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar("TIME"),
+    Flag.withDescription(`${description}: a number with d, h, min or s, as 30d`),
+    Flag.filterMap(
+      (text) => {
+        const found = /^(\d{1,6})(d|h|min|s)$/.exec(text)
+        return found === null ? Option.none() : Option.some(Number(found[1]) * unitMs[found[2] as keyof typeof unitMs])
+      },
+      (text) => `expected a length of time, as 30d, 12h, 90min or 60s, found ${text}`
+    )
+  )
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const unitMs = { d: 86_400_000, h: 3_600_000, min: 60_000, s: 1_000 }

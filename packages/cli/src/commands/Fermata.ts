@@ -13,6 +13,7 @@ import { commandInit } from "./Init.ts"
 import { commandMcp } from "./Mcp.ts"
 import { commandPolicy } from "./Policy.ts"
 import { commandReplay } from "./Replay.ts"
+import { commandRetention } from "./Retention.ts"
 import { commandRun } from "./Run.ts"
 import { commandRuns } from "./Runs.ts"
 import { commandServe } from "./Serve.ts"
@@ -53,6 +54,7 @@ export const commandFermata = Command.make("fermata").pipe(
     commandServe,
     commandToken,
     commandTenants,
+    commandRetention,
     commandAudit,
     commandMcp,
     commandReplay,

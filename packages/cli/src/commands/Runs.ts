@@ -2,11 +2,13 @@ import * as Command from "effect/cli/Command"
 import { commandRunsArtifact } from "./runs/Artifact.ts"
 import { commandRunsCancel } from "./runs/Cancel.ts"
 import { commandRunsConfirm } from "./runs/Confirm.ts"
+import { commandRunsDelete } from "./runs/Delete.ts"
 import { commandRunsDiff } from "./runs/Diff.ts"
 import { commandRunsFork } from "./runs/Fork.ts"
 import { commandRunsJournal } from "./runs/Journal.ts"
 import { commandRunsLs } from "./runs/Ls.ts"
 import { commandRunsPause } from "./runs/Pause.ts"
+import { commandRunsPrune } from "./runs/Prune.ts"
 import { commandRunsRaise } from "./runs/Raise.ts"
 import { commandRunsResume } from "./runs/Resume.ts"
 import { commandRunsRetry } from "./runs/Retry.ts"
@@ -34,6 +36,8 @@ export const commandRuns = Command.make("runs").pipe(
     commandRunsConfirm,
     commandRunsRaise,
     commandRunsFork,
-    commandRunsDiff
+    commandRunsDiff,
+    commandRunsDelete,
+    commandRunsPrune
   ])
 )

@@ -1,5 +1,5 @@
 /** The services of a command at a server. */
-import type { BulkPreview, BulkStarted } from "@fermata/core/BulkAct"
+import type { BulkPreview, BulkRequest, BulkStarted } from "@fermata/core/BulkAct"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -44,20 +44,21 @@ export const open = (
     const skew = Math.abs(ahead) > ordinarySkewMs ? ahead : 0
     const clock = yield* Clock.Clock
     const runs = RemoteRuns.make(calls)
+    const onMany = ({ action, ...payload }: BulkRequest & { readonly confirm?: number; readonly dryRun?: boolean }) =>
+      action === "delete"
+        ? ask(client.runs.prune({ payload }))
+        : ask(client.runs.actions({ payload: { ...payload, action } }))
     const operator: Operator = {
       runs,
       bulk: {
         preview: (request) =>
-          ask(client.runs.actions({ payload: { ...request, dryRun: true } })).pipe(
+          onMany({ ...request, dryRun: true }).pipe(
             Effect.map((told) => told as BulkPreview),
             // A look needs no word and starts nothing.
             Effect.catchTag(["BulkUnconfirmed", "PayloadRefused"], Effect.die)
           ),
         start: (request, { by: _, key: _key, ...options }) =>
-          Effect.map(
-            ask(client.runs.actions({ payload: { ...request, ...options } })),
-            (told) => told as BulkStarted
-          )
+          Effect.map(onMany({ ...request, ...options }), (told) => told as BulkStarted)
       },
       contracts: {
         check: (document) =>
@@ -112,6 +113,12 @@ export const open = (
           Effect.map(ask(client.tenants.list({ query })), ({ next, tenants }) => ({ items: tenants, next }))
         ),
         limit: (tenant, quotas) => ask(client.tenants.limit({ params: { tenant }, payload: quotas }))
+      },
+      retention: {
+        delete: (run) => ask(client.runs.delete({ params: { run } })),
+        rules: Effect.map(ask(client.retention.list()), ({ rules }) => rules),
+        set: (limits) => ask(client.retention.set({ payload: limits })),
+        unset: (scope) => ask(client.retention.unset({ query: scope }))
       },
       audit: {
         list: ({ action, before, limit = 50, run, since, who } = {}) => {

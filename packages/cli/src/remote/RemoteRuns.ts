@@ -66,7 +66,7 @@ export const make = (calls: Calls): Runs["Service"] => {
 
   return {
     find,
-    list: ({ before, labels, limit = 50, restored, ...filter }: ListFilter = {}) =>
+    list: ({ before, labels, limit = 50, restored, top, ...filter }: ListFilter = {}) =>
       pages(
         (query) =>
           Effect.map(
@@ -75,6 +75,7 @@ export const make = (calls: Calls): Runs["Service"] => {
                 ...filter,
                 ...query,
                 ...(restored === true ? { restored: "true" as const } : {}),
+                ...(top === true ? { top: "true" as const } : {}),
                 ...(labels === undefined
                   ? {}
                   : { label: Object.entries(labels).map(([name, value]) => `${name}=${value}`) })

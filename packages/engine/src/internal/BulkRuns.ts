@@ -2,6 +2,9 @@
  * Acts on many runs, as a run of the engine's own: page by page, so that it
  * survives the end of its process, can be watched and can be stopped.
  *
+ * A deletion is made in a step too, in small transactions: what is gone already
+ * was deleted before a crash.
+ *
  * A cancel, a pause or a resume leaves with the commit that says so, and is
  * carried to its run as any message of a run is: once. A retry is made in a
  * step, which finds what it did before a crash.
@@ -16,6 +19,7 @@ import {
   engineWorkflows
 } from "@fermata/core/BulkAct"
 import * as EntryRole from "@fermata/core/EntryRole"
+import { endedStatuses } from "@fermata/core/Retention"
 import { isFinal, type RunStatus, runStatuses } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
@@ -28,6 +32,7 @@ import * as CallerPlace from "./CallerPlace.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
 import * as Registrations from "./Registrations.ts"
 import type { Registration } from "./run/RunHost.ts"
+import * as RunDeletions from "./RunDeletions.ts"
 import * as RunLookup from "./RunLookup.ts"
 import * as RunRetries from "./RunRetries.ts"
 import { Limits } from "./WorkflowAnnotations.ts"
@@ -60,22 +65,27 @@ const pageSizes: { readonly [A in BulkAction]: number } = {
   pause: 200,
   resume: 200,
   confirm: 200,
-  retry: 20
+  retry: 20,
+  delete: 100
 }
 /** How many of those to which nothing was done are named. */
 const mostNamed = 100
 
 /** The statuses of runs to which it can be done. */
 export const statusesFor = (action: BulkAction): ReadonlyArray<RunStatus> =>
-  action === "retry"
+  action === "delete"
+    ? endedStatuses
+    : action === "retry"
     ? ["failed"]
     : action === "resume"
     ? ["suspended"]
     : runStatuses.filter((status) => !isFinal(status))
 
 /** Why it cannot be done to this run. */
-export const lack = (action: BulkAction, { restored, status }: RunRow): string | undefined =>
-  !statusesFor(action).includes(status as RunStatus)
+export const lack = (action: BulkAction, { id, restored, root, status }: RunRow): string | undefined =>
+  action === "delete" && root !== id
+    ? `it is part of run ${root}, and goes with that alone`
+    : !statusesFor(action).includes(status as RunStatus)
     ? `it is ${status}`
     : action === "confirm" && restored === undefined
     ? "nobody doubts what it has done"
@@ -93,6 +103,8 @@ export const storeFilter = (action: BulkAction, filter: typeof BulkFilter.Type):
   ...filter,
   status: filter.status ?? statusesFor(action),
   ...(action === "confirm" ? { restored: true } : {}),
+  // What is below goes with what is above it.
+  ...(action === "delete" ? { top: true } : {}),
   without: filter.workflow === undefined ? engineWorkflows : undefined
 })
 
@@ -145,7 +157,10 @@ const bodyOf = (runtime: EngineRuntime, store: Store["Service"]) => {
             const next = at + limit < ids.length ? { next: String(at + limit) } : {}
             return { runs: found.runs, skipped: [...skipped, ...found.skipped], ...next }
           }
-          const rows = yield* backend.runs({ ...storeFilter(action, filter ?? {}), limit, before: after })
+          const wanted = { ...storeFilter(action, filter ?? {}), limit }
+          const isBehind = after === own || action !== "delete" || (yield* backend.run(after)) !== null
+          // Somebody else has deleted the run behind which this page was to begin.
+          const rows = yield* backend.runs({ ...wanted, before: isBehind ? after : own })
           return { ...sorted(rows), ...(rows.length < limit ? {} : { next: rows.at(-1)!.id }) }
         })).pipe(Effect.orDie)
     })
@@ -185,6 +200,7 @@ const bodyOf = (runtime: EngineRuntime, store: Store["Service"]) => {
               }).pipe(
                 Effect.catchTags({
                   RetryRefused: ({ problem }) => Effect.succeed({ run, why: problem }),
+                  RunNotFound: ({ message }) => Effect.succeed({ run, why: message }),
                   EntryCorrupt: ({ message }) => Effect.succeed({ run, why: message })
                 })
               )
@@ -194,6 +210,25 @@ const bodyOf = (runtime: EngineRuntime, store: Store["Service"]) => {
             return { done: runs.length - skipped.length, skipped }
           }
         ).pipe(Effect.orDie)
+    })
+
+    const remove = Step.make("delete", {
+      input: { runs: Schema.Array(Schema.String) },
+      success: Acted,
+      onCrash: "rerun",
+      run: ({ runs }) =>
+        persist(Effect.gen(function*() {
+          const answers = yield* RunDeletions.removeAll(backend, runtime.host, runs)
+          yield* RunDeletions.clearAll(backend, runtime.host)
+          const skipped = answers.flatMap((answer, index): ReadonlyArray<typeof BulkSkip.Type> =>
+            answer.result === "open"
+              ? [{ run: runs[index]!, why: `run ${answer.run} below it has not ended` }]
+              : answer.result === "part"
+              ? [{ run: runs[index]!, why: `it is part of run ${answer.run}, and goes with that alone` }]
+              : []
+          )
+          return { done: runs.length - skipped.length, skipped }
+        })).pipe(Effect.orDie)
     })
 
     const messageOf = (run: string): OutboxRow => ({
@@ -234,13 +269,19 @@ const bodyOf = (runtime: EngineRuntime, store: Store["Service"]) => {
     }
 
     let after = ids === undefined ? own : "0"
+    /** The last run of a page goes with the next, which begins behind it. */
+    let held: ReadonlyArray<string> = []
     while (true) {
       const page = yield* look({ after })
-      if (action !== "retry") count(page.runs.length, page.skipped, page.runs.map(messageOf))
-      else {
-        const acted = page.runs.length === 0 ? { done: 0, skipped: [] } : yield* retry({ runs: page.runs })
+      if (action === "retry" || action === "delete") {
+        const isHeld = (run: string) => action === "delete" && run === page.next
+        const runs = [...held, ...page.runs.filter((run) => !isHeld(run))]
+        held = page.runs.filter(isHeld)
+        const acted = runs.length === 0
+          ? { done: 0, skipped: [] }
+          : yield* action === "delete" ? remove({ runs }) : retry({ runs })
         count(acted.done, [...page.skipped, ...acted.skipped], [])
-      }
+      } else count(page.runs.length, page.skipped, page.runs.map(messageOf))
       if (page.next === undefined) return { action, done, skipped, skippedCount }
       after = page.next
     }

@@ -45,6 +45,25 @@ export class MemoryChanges {
     })
   }
 
+  /** Deletes a run. */
+  remove(run: StoredRun): void {
+    reindex(this.store, run, undefined)
+    this.record(() => reindex(this.store, undefined, run))
+    this.drop(this.store.runs, run.row.id)
+  }
+
+  /** Tells no more of what was committed about a run. The places of others stay what they are. */
+  hush(run: string): void {
+    const { changes } = this.store
+    for (const [index, change] of changes.entries()) {
+      if (change === null || "event" in change || change.run !== run) continue
+      changes[index] = null
+      this.record(() => {
+        changes[index] = change
+      })
+    }
+  }
+
   put<Value>(map: Map<string, Value>, key: string, value: Value): void {
     const before = map.get(key)
     map.set(key, value)

@@ -182,7 +182,18 @@ export class EventChanges {
     return { dropped, next: all.length > names ? previous : null }
   }
 
-  /** The oldest of its name. */
+  /** Deletes an event. */
+  forget(row: EventRow): void {
+    this.#forget(row)
+  }
+
+  /** Deletes what is known of these names beside their events. */
+  forgetNames(isMeant: (name: string) => boolean): void {
+    for (const map of [this.#events.paths, this.#events.floors] as ReadonlyArray<Map<string, unknown>>) {
+      for (const name of Array.from(map.keys())) if (isMeant(name)) this.#drop(map, name)
+    }
+  }
+
   #forget(row: EventRow): void {
     const { named, paths, positions, rows, valued } = this.#events
     this.#drop(rows, row.position)

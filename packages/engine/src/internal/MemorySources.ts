@@ -45,6 +45,12 @@ export const sweep = (changes: MemoryChanges, { limit, until }: SweepSensorsOp):
   return { dropped }
 }
 
+export const drop = (changes: MemoryChanges, row: SensorRow): void => {
+  const { positions, rows } = changes.store.sensors
+  changes.drop(rows, row.position)
+  changes.drop(positions, placeOf(row))
+}
+
 export const source = (changes: MemoryChanges, { at, by, change, name }: SourceOp): Answers["source"] => {
   const { sources } = changes.store
   const before = sources.get(name) ?? null
@@ -98,9 +104,3 @@ const placeOf = ({ dedupe, refused, sensor }: Pick<SensorRow, "dedupe" | "refuse
 
 const oldestFirst = ({ sensors: { rows } }: MemoryStore): Array<SensorRow> =>
   [...rows.values()].sort((a, b) => a.position < b.position ? -1 : 1)
-
-const drop = (changes: MemoryChanges, row: SensorRow): void => {
-  const { positions, rows } = changes.store.sensors
-  changes.drop(rows, row.position)
-  changes.drop(positions, placeOf(row))
-}

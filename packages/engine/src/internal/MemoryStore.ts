@@ -17,6 +17,7 @@ import type {
   OwnerRow,
   QuotaRow,
   RequestRow,
+  RetentionRow,
   RunRow,
   ScheduleRow,
   SensorRow,
@@ -67,6 +68,8 @@ export interface MemoryStore {
   readonly schedules: Map<string, ScheduleRow>
   /** By the names of schedules, the oldest first. */
   readonly firings: Map<string, ReadonlyArray<FiringRow>>
+  /** By tenant, workflow and status. */
+  readonly retention: Map<string, RetentionRow>
   readonly events: MemoryEvents.MemoryEvents
   /** What came in from outside: by position, and positions by tenant, key, and whether it was refused. */
   readonly sensors: {
@@ -89,8 +92,8 @@ export interface MemoryStore {
     /** By listener: the runs that it listens to. */
     readonly listening: Map<string, Set<string>>
   }
-  /** What was committed about runs, in order. */
-  readonly changes: Array<StoredChange>
+  /** What was committed about runs, in order; null for what was about one that is deleted. */
+  readonly changes: Array<StoredChange | null>
   /** Counts everything that has an order of arrival. */
   arrivals: number
   /** Transactions that changed something, by all connections. */
@@ -149,6 +152,7 @@ export const makeStore = (): MemoryStore => ({
   endpoints: new Map(),
   schedules: new Map(),
   firings: new Map(),
+  retention: new Map(),
   events: MemoryEvents.make(),
   sensors: { rows: new Map(), positions: new Map(), last: 0 },
   sources: new Map(),

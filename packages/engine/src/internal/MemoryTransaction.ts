@@ -33,6 +33,7 @@ import * as MemoryEndpoints from "./MemoryEndpoints.ts"
 import { EventChanges } from "./MemoryEvents.ts"
 import { MemoryOwners } from "./MemoryOwners.ts"
 import * as MemoryRestore from "./MemoryRestore.ts"
+import * as MemoryRetention from "./MemoryRetention.ts"
 import * as MemorySchedules from "./MemorySchedules.ts"
 import * as MemorySources from "./MemorySources.ts"
 import { isOver, type MemoryStore, pair, type StoredRun } from "./MemoryStore.ts"
@@ -93,7 +94,11 @@ export class Transaction {
       schedule: (op) => MemorySchedules.schedule(changes, op),
       unschedule: ({ name }) => MemorySchedules.unschedule(changes, name),
       fire: (op) => MemorySchedules.fire(changes, op, (row) => void this.#send(row)),
-      free: (op) => MemorySchedules.free(changes, op)
+      free: (op) => MemorySchedules.free(changes, op),
+      remove: (op) => MemoryRetention.remove(changes, this.#events, op),
+      clear: () => ({ left: false }),
+      retain: (op) => MemoryRetention.retain(changes, op),
+      forget: (op) => MemoryRetention.forget(changes, this.#events, op)
     }
   }
 
@@ -130,6 +135,9 @@ export class Transaction {
         this.#changes.set({ ...known, listeners: [...known.listeners, op.listener] })
       }
       return { started: false, run: known.row }
+    }
+    if (MemoryRetention.isGone(this.#store, op)) {
+      return { started: false, run: { ...unstarted, ...op.run }, gone: true }
     }
     const full = op.isLimited === true ? MemoryTenants.full(this.#store, id) : undefined
     if (full !== undefined) return { started: false, run: { ...unstarted, ...op.run }, full }

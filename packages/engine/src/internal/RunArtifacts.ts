@@ -13,10 +13,11 @@ export interface Content extends KeptArtifact {
   readonly content: Uint8Array
 }
 
-export const make = (store: Store["Service"], { rowOf }: RunLookup) => {
+export const make = (store: Store["Service"], { rowOf, whole }: RunLookup) => {
   const of = Effect.fnUntraced(function*(run: string) {
-    const { id } = yield* rowOf(run)
-    const { steps } = RunView.of(id, yield* readable(store, id, 0))
+    const row = yield* rowOf(run)
+    const { id } = row
+    const { steps } = RunView.of(id, yield* whole(row, readable(store, id, 0)))
     const all = steps.flatMap(({ artifacts = [], key }) =>
       artifacts.map((artifact): KeptArtifact => ({ step: key, ...artifact }))
     )
@@ -33,6 +34,7 @@ export const make = (store: Store["Service"], { rowOf }: RunLookup) => {
     if ("_tag" in kept) return yield* kept
     const { hash } = kept
     const content = yield* store.artifact(hash)
+    if (content === "missing") yield* rowOf(runId)
     if (typeof content === "string") return yield* new ArtifactDamaged({ runId, hash, problem: content })
     return { ...kept, content } satisfies Content as Content
   })

@@ -3,7 +3,7 @@
  * The rules are a table in the package's DESIGN.md.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { ForkRefused, type PayloadRefused, StepNotRequested } from "@fermata/core/RunsErrors"
+import { ForkRefused, type PayloadRefused, type RunNotFound, StepNotRequested } from "@fermata/core/RunsErrors"
 import type { Forked, ForkOptions } from "@fermata/core/RunStart"
 import * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
@@ -23,7 +23,7 @@ import type { Registration } from "./run/RunHost.ts"
 import { CurrentRun } from "./run/RunPort.ts"
 import { replay } from "./RunReplay.ts"
 import { check } from "./RunStarts.ts"
-import { readable } from "./RunWatch.ts"
+import { deleted, readable } from "./RunWatch.ts"
 import { idempotencyKey } from "./StepKeys.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -36,7 +36,7 @@ export const fork = Effect.fnUntraced(function*(
   options: ForkOptions
 ): Effect.fn.Return<
   Forked,
-  StepNotRequested | ForkRefused | PayloadRefused | EntryCorrupt | StorageFailed | Tenant.QuotaReached
+  StepNotRequested | ForkRefused | PayloadRefused | RunNotFound | EntryCorrupt | StorageFailed | Tenant.QuotaReached
 > {
   const journal = yield* readable(store, original.id, 0)
   const seq = journal.findIndex((entry) => entry._tag === "StepRequested" && entry.key === options.at)
@@ -59,7 +59,7 @@ export const fork = Effect.fnUntraced(function*(
   const history = yield* shared(original, journal.slice(0, seq + 1), { ...options, set, id, payload, now })
   const row = rowOf(original, id, history, now)
   // Made before the replay, which hands the values of the entries to the code.
-  const ops = yield* opsOf(runtime, row, history, yield* joins(store, row, history))
+  const ops = yield* opsOf(runtime, original.id, row, history, yield* joins(store, row, history))
   const told = StoredJson.copy([history[0]!, history.at(-1)!]) as ReadonlyArray<Entry>
   if (registration !== undefined) {
     const difference = yield* replay(runtime, registration, row, history)
@@ -352,18 +352,24 @@ export const write = (
   store: Store["Service"],
   [start, rest]: readonly [StartOp, CommitOp],
   act: Act | undefined
-): Effect.Effect<Answers["start"], StorageFailed | Tenant.QuotaReached> =>
+): Effect.Effect<Answers["start"], RunNotFound | StorageFailed | Tenant.QuotaReached> =>
   Effect.tap(
     act === undefined
       ? Effect.map(store.backend.write([start, rest]), ([answer]) => answer)
       : Effect.flatMap(store.backend.write([{ ...start, act }, rest]), ([answer]) => Acting.fresh(answer)),
     // What belongs to a run that was not started has found none.
-    ({ full }) => full === undefined ? Effect.void : Quota.reached(start.run.id, full)
+    ({ full, gone }): Effect.Effect<void, RunNotFound | Tenant.QuotaReached> =>
+      gone === true
+        ? deleted(start.from!)
+        : full === undefined
+        ? Effect.void
+        : Quota.reached(start.run.id, full)
   )
 
 /** The run, its open questions and what it joins, in one transaction. */
 export const opsOf = Effect.fnUntraced(function*(
   runtime: EngineRuntime,
+  from: string,
   row: RunRow,
   history: ReadonlyArray<Entry>,
   outbox: ReadonlyArray<OutboxRow>
@@ -380,6 +386,8 @@ export const opsOf = Effect.fnUntraced(function*(
     blobs,
     subscriptions: yield* subscriptionsOf(runtime, row),
     listener: null,
+    // What it shares names artifacts, which go with the last run that names them.
+    from,
     ...(Tenant.of(row.id) === undefined || (yield* CurrentRun) !== undefined ? {} : { isLimited: true })
   }
   const rest: CommitOp = {

@@ -20,6 +20,8 @@ export interface RunLookup {
   readonly rowOf: (run: string) => Effect.Effect<RunRow, FindError>
   /** As `rowOf`, for a run that has not ended. */
   readonly open: (run: string) => Effect.Effect<RunRow, ActError>
+  /** What is read of a run, or that it was deleted meanwhile: then it is not all there was. */
+  readonly whole: <A, E>(row: RunRow, read: Effect.Effect<A, E>) => Effect.Effect<A, E | FindError>
   /** The run as its journal and the store tell it. */
   readonly show: (run: string) => Effect.Effect<RunView.RunView, FindError | EntryCorrupt>
 }
@@ -66,19 +68,28 @@ export const make = (store: Store["Service"]): RunLookup => {
     return row
   })
 
+  const whole = <A, E>(row: RunRow, read: Effect.Effect<A, E>): Effect.Effect<A, E | FindError> =>
+    Effect.flatMap(Effect.exit(read), (exit) =>
+      Effect.flatMap(
+        backend.run(row.id),
+        (now): Effect.Effect<A, E | FindError> => now === null ? RunWatch.deleted(row.id) : exit
+      ))
+
   const show = Effect.fn("Runs.show")(function*(run: string) {
     let row = yield* rowOf(run)
     let view = RunView.empty(row.id)
     // The run may go on between the two looks; a few times, then its journal alone must do.
     for (let looks = 0; looks < 5; looks++) {
       view = RunView.foldAll(view, yield* RunWatch.readable(store, row.id, view.counts.entries))
-      row = (yield* backend.run(row.id)) ?? row
+      const now = yield* backend.run(row.id)
+      if (now === null) return yield* RunWatch.deleted(row.id)
+      row = now
       if (row.length === view.counts.entries) break
     }
     return RunWatch.standing(view, row)
   })
 
-  return { rowOf, open, show }
+  return { rowOf, open, whole, show }
 }
 
 // ----------------------------------------------------------------------------

@@ -6,7 +6,7 @@
 import * as EntryRole from "@fermata/core/EntryRole"
 import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { RetryRefused } from "@fermata/core/RunsErrors"
+import { RetryRefused, type RunNotFound } from "@fermata/core/RunsErrors"
 import type { Retried } from "@fermata/core/RunStart"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as RunView from "@fermata/core/RunView"
@@ -42,7 +42,7 @@ export const retry = Effect.fnUntraced(function*(
   store: Store["Service"],
   original: RunRow,
   by: string | undefined
-): Effect.fn.Return<Retried, RetryRefused | EntryCorrupt | StorageFailed | Tenant.QuotaReached> {
+): Effect.fn.Return<Retried, RetryRefused | RunNotFound | EntryCorrupt | StorageFailed | Tenant.QuotaReached> {
   return yield* carryOut(runtime, store, yield* planOf({ runtime, store, by, now: runtime.host.now() }, original))
 })
 
@@ -129,6 +129,7 @@ const planOf = (
     // Made before the replay, which hands the values of the entries to the code.
     const [{ isLimited = false, ...start }, rest] = yield* RunForks.opsOf(
       runtime,
+      original.id,
       row,
       history,
       yield* RunForks.joins(
@@ -166,7 +167,7 @@ const carryOut = (
   runtime: EngineRuntime,
   store: Store["Service"],
   { by, children, fresh, retried }: Plan
-): Effect.Effect<Retried, StorageFailed | Tenant.QuotaReached> =>
+): Effect.Effect<Retried, RunNotFound | StorageFailed | Tenant.QuotaReached> =>
   Effect.gen(function*() {
     if (fresh === undefined) return { ...retried, joined: true }
     // What asks for this run alone is answered by it: its children are retried because of that, by the same person.

@@ -13,33 +13,35 @@ import * as RunWatch from "./RunWatch.ts"
 export const mostKept = 50_000
 
 /** Looks at the steps of runs, and keeps at most so many of them. */
-export const make = (store: Store["Service"], { rowOf }: RunLookup, most = mostKept) => {
+export const make = (store: Store["Service"], { rowOf, whole }: RunLookup, most = mostKept) => {
+  /** By the id of the run and when it was created: one that is started under the id of a deleted run is another. */
   const kept = new Map<string, RunView.RunView>()
   let count = 0
 
-  const forget = (run: string): void => {
-    count -= kept.get(run)?.steps.length ?? 0
-    kept.delete(run)
+  const forget = (name: string): void => {
+    count -= kept.get(name)?.steps.length ?? 0
+    kept.delete(name)
   }
 
-  const keep = (view: RunView.RunView): void => {
-    forget(view.id)
-    kept.set(view.id, view)
+  const keep = (name: string, view: RunView.RunView): void => {
+    forget(name)
+    kept.set(name, view)
     count += view.steps.length
-    for (const run of kept.keys()) {
+    for (const other of kept.keys()) {
       if (count <= most) return
-      forget(run)
+      forget(other)
     }
   }
 
   return Effect.fn("Runs.steps")(
     function*(run: string): Effect.fn.Return<ReadonlyArray<RunView.StepView>, FindError | EntryCorrupt> {
       const row = yield* rowOf(run)
-      const before = kept.get(row.id) ?? RunView.empty(row.id)
+      const name = `${row.createdAt} ${row.id}`
+      const before = kept.get(name) ?? RunView.empty(row.id)
       const seen = before.counts.entries
-      const entries = row.length > seen ? yield* RunWatch.readable(store, row.id, seen) : []
+      const entries = row.length > seen ? yield* whole(row, RunWatch.readable(store, row.id, seen)) : []
       const view = entries.length === 0 ? before : light(RunView.foldAll(before, entries))
-      keep(view)
+      keep(name, view)
       return RunWatch.standing(view, row).steps
     }
   )

@@ -3,6 +3,7 @@
  * something was committed about its tree, it looks at the run.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { RunNotFound } from "@fermata/core/RunsErrors"
 import { isFinal } from "@fermata/core/RunStatus"
 import * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
@@ -35,6 +36,10 @@ export const readable = (
       entries: (run, start, limit) => store.backend.entries(run, start, Math.max(0, Math.min(limit, seq - start)))
     }).journal(runId, from))
 
+/** Fails, since the run was there and is not any more. */
+export const deleted = (run: string): Effect.Effect<never, RunNotFound> =>
+  Effect.fail(new RunNotFound({ run, closest: [], deleted: true }))
+
 /** The view with the status of the row, when both are of the same moment. */
 export const standing = (view: RunView.RunView, row: RunRow): RunView.RunView =>
   RunView.standing(view, { ...standOf(row), entries: row.length })
@@ -47,7 +52,7 @@ export const follow = (
   store: Store["Service"],
   row: RunRow,
   until: Until
-): Stream.Stream<Followed, EntryCorrupt | StorageFailed> =>
+): Stream.Stream<Followed, EntryCorrupt | RunNotFound | StorageFailed> =>
   // What lets a run come to rest may be a write that adds nothing to it: its inbox is taken.
   Stream.unwrap(Effect.map(runtime.feed.listen({ root: row.root, anyWrite: until !== undefined }), ({ changed }) =>
     Stream.unfold(
@@ -79,9 +84,11 @@ const next = Effect.fnUntraced(function*(
     // Closed before the look, so that a change during the look is seen by the next.
     changed.closeUnsafe()
     const row = yield* store.backend.run(runId)
-    if (row === null) return undefined
+    if (row === null) return yield* deleted(runId)
     const seen = before.view.counts.entries
     const entries = row.length > seen ? yield* readable(store, runId, seen) : []
+    // It may have been deleted while it was read.
+    if (seen + entries.length < row.length && (yield* store.backend.run(runId)) === null) return yield* deleted(runId)
     const view = standing(RunView.foldAll(before.view, entries), row)
     const stands = StoredJson.textOf([view.status, view.waits])
     const done = isFinal(view.status) || (until !== undefined && (yield* atRest(runtime, store, row, until.farMs)))

@@ -11,6 +11,7 @@ import * as EndpointSql from "./EndpointSql.ts"
 import * as EntryLines from "./EntryLines.ts"
 import * as EventSql from "./EventSql.ts"
 import * as RestoreSql from "./RestoreSql.ts"
+import * as RetentionSql from "./RetentionSql.ts"
 import {
   damaged,
   dueRuns,
@@ -173,6 +174,7 @@ export const make = (db: DatabaseSync) => {
     ...TaskRows.reads(db),
     ...TenantSql.reads(db),
     ...EndpointSql.reads(db),
+    ...RetentionSql.reads(db),
     ...AuditSql.reads(db),
     ...EventSql.reads(db),
     ...SourceSql.reads(db),

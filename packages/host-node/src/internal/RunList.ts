@@ -74,7 +74,11 @@ export const make = (db: DatabaseSync): {
         ...conditions,
         ...between(key, within),
         ...filter.since === undefined ? [] : [["+created_at >= ?", filter.since] as const],
-        ...filter.until === undefined ? [] : [["+created_at <= ?", filter.until] as const]
+        ...filter.until === undefined ? [] : [["+created_at <= ?", filter.until] as const],
+        ...filter.top === true ? [["+root IS NULL"] as const] : [],
+        ...filter.endedUntil === undefined
+          ? []
+          : [["+status IN ('completed', 'failed', 'cancelled') AND +updated_at <= ?", filter.endedUntil] as const]
       ]
       const where = all.length === 0 ? "" : ` WHERE ${all.map(([sql]) => sql).join(" AND ")}`
       return { key, source: `${from}${where}`, values: all.flatMap(([, ...values]) => values) }

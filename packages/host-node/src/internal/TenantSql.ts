@@ -1,7 +1,7 @@
 /** Tenants, as SQL: what they may have, and what they have. */
 import type { Census } from "@fermata/core/Owner"
 import * as Tenant from "@fermata/core/Tenant"
-import type { Answers, QuotaOp, QuotaRow, StartOp, TenantRow } from "@fermata/engine/Backend"
+import type { Answers, QuotaOp, QuotaRow, RunRow, StartOp, TenantRow } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
 import { number, numberOrNull, ownWorkflows, prepare, type Row, text } from "./Rows.ts"
 
@@ -41,10 +41,16 @@ export const changes = (db: DatabaseSync) => {
       const tenant = Tenant.of(run.id)
       const full = tenant === undefined ? null : quotaOf(tenant)?.openRuns ?? null
       if (tenant === undefined || full === null || number(used.get(tenant, full)!, "used") < full) return undefined
-      return { started: false, run: { ...unstarted, ...run }, full }
+      return { ...notStarted({ run }), full }
     }
   }
 }
+
+/** What is answered to a start that is refused. */
+export const notStarted = ({ run }: Pick<StartOp, "run">): { readonly started: false; readonly run: RunRow } => ({
+  started: false,
+  run: { ...unstarted, ...run }
+})
 
 /** What is read. */
 export const reads = (db: DatabaseSync) => {

@@ -27,10 +27,12 @@ import * as EntryLines from "./EntryLines.ts"
 import * as EventSql from "./EventSql.ts"
 import * as FindingSql from "./FindingSql.ts"
 import * as InboxSql from "./InboxSql.ts"
+import * as KnownRuns from "./KnownRuns.ts"
 import * as Listeners from "./Listeners.ts"
 import * as OwnerSql from "./OwnerSql.ts"
 import * as RestoreSql from "./RestoreSql.ts"
-import { isOver, lastOf, number, prepare, prepareLean, runColumns, text, toRun } from "./Rows.ts"
+import * as RetentionSql from "./RetentionSql.ts"
+import { isOver, number, prepare, prepareLean, runColumns, text, toRun } from "./Rows.ts"
 import * as ScheduleSql from "./ScheduleSql.ts"
 import * as ShortWaits from "./ShortWaits.ts"
 import * as SourceSql from "./SourceSql.ts"
@@ -38,27 +40,20 @@ import * as SpendingSql from "./SpendingSql.ts"
 import * as StandingSql from "./StandingSql.ts"
 import * as TaskSql from "./TaskSql.ts"
 import * as TenantSql from "./TenantSql.ts"
+import * as TenantTables from "./TenantTables.ts"
 
 /** `call` calls a part of a commit that is made inside the transaction. */
 export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<Together>) => {
-  const findKey = prepare(db, "SELECT key FROM runs WHERE id = ?")
+  const runs = KnownRuns.make(db)
+  const { keyOf, keys, lengthOf, lengths, placeRows } = runs
   const findRun = prepare(db, `SELECT ${runColumns} FROM runs WHERE key = ?`)
   const head = prepareLean(db, "SELECT epoch, status, takeovers, inbox_count FROM runs WHERE key = ?")
-  const lastIn = prepareLean(db, `SELECT ${lastOf("?1")}`)
   const append = prepare(db, "INSERT INTO journal (run, last, entries) VALUES (?, ?, ?)", true)
   /** Appends where nothing stands in the way: inside a transaction, and as a transaction by itself. */
   const ownedRow =
     "INSERT INTO journal (run, last, entries) SELECT ?1, ?2, ?3 FROM runs WHERE key = ?1 AND epoch = ?4 AND takeovers = 0"
   const appendOwned = prepare(db, ownedRow, true)
   const appendFenced = prepare(db, `${ownedRow} AND (SELECT max(arrival) FROM journal) = ?5`, true)
-  const latest = prepareLean(db, "SELECT coalesce(max(arrival), 0) FROM journal")
-  const since = prepareLean(db, "SELECT run, last FROM journal WHERE arrival > ?")
-  const placedUpTo = prepareLean(db, "SELECT upto FROM placed")
-  const place = prepare(
-    db,
-    "INSERT OR IGNORE INTO places SELECT run, last, arrival FROM journal WHERE arrival > ? AND arrival <= ? ORDER BY run, last"
-  )
-  const placeUpTo = prepare(db, "UPDATE placed SET upto = ?")
   const keep = prepare(db, "INSERT INTO blobs (hash, data) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING")
   const send = prepare(
     db,
@@ -68,8 +63,9 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
 
   const insertRun = prepare(
     db,
-    `INSERT INTO runs (id, workflow, version, kind, definition, root, parent, status, owner, due_at, epoch, created_at, updated_at, keeper, title, labels)
-     VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15)
+    // No key is given twice, also where the run that had it is deleted.
+    `INSERT INTO runs (key, id, workflow, version, kind, definition, root, parent, status, owner, due_at, epoch, created_at, updated_at, keeper, title, labels)
+     VALUES ((SELECT max(coalesce((SELECT max(key) FROM runs), 0), last_run) + 1 FROM store), ?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15)
      ON CONFLICT (id) DO NOTHING RETURNING key, EXISTS (SELECT 1 FROM early WHERE run = ?1) AS early,
        EXISTS (SELECT 1 FROM runs AS asker CROSS JOIN doubts ON doubts.run = asker.key WHERE asker.id = ?16) AS doubted`
   )
@@ -132,58 +128,12 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const inboxes = InboxSql.make(db)
   const { put: inbox } = inboxes
 
-  // Keys never change, so a run that was found once is found without its index.
-  const keys = new Map<string, number>()
-  const keyOf = (id: string): number | undefined => {
-    const known = keys.get(id)
-    if (known !== undefined) return known
-    const row = findKey.get(id)
-    if (row === undefined) return undefined
-    const key = number(row, "key")
-    bounded(keys).set(id, key)
-    return key
-  }
-
-  /** The lengths of runs, by key, as of `arrived`: the row of the journal that came last, as far as this connection knows. */
-  const lengths = new Map<number, number>()
-  let arrived = 0
-  const lengthOf = (key: number): number => {
-    const known = lengths.get(key)
-    if (known !== undefined) return known
-    const length = ((lastIn.get(key)![0] as number | null) ?? -1) + 1
-    bounded(lengths).set(key, length)
-    return length
-  }
-  /** Takes in what others have appended. To be called at the start of a transaction. */
-  const catchUp = () => {
-    const now = latest.get()![0] as number
-    if (now === arrived) return
-    if (now - arrived > mostToCatchUp) lengths.clear()
-    if (lengths.size > 0) {
-      for (const [run, last] of since.all(arrived)) {
-        if (lengths.has(run as number)) lengths.set(run as number, last as number + 1)
-      }
-    }
-    arrived = now
-  }
-
-  /** The last row that has its place in the index, as far as this connection knows. */
-  let placed = 0
-  const placeRows = () => {
-    if (arrived - placed < batch) return
-    placed = placedUpTo.get()![0] as number
-    if (arrived - placed < batch) return
-    place.run(placed, arrived)
-    placeUpTo.run(arrived)
-    placed = arrived
-  }
-
   const appendAll = (key: number, first: number, rows: ReadonlyArray<string>, workflow?: string) => {
     for (let from = 0; from < rows.length; from += mostInRow) {
       const part = rows.length <= mostInRow ? rows : rows.slice(from, from + mostInRow)
-      arrived = append.insert(key, first + from + part.length - 1, EntryLines.encode(part, workflow))
+      runs.arrived = append.insert(key, first + from + part.length - 1, EntryLines.encode(part, workflow))
     }
-    bounded(lengths).set(key, first + rows.length)
+    runs.setLength(key, first + rows.length)
   }
 
   /** How many of them were not there. */
@@ -198,11 +148,18 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     return { started: false, run: toRun(findRun.get(key)!) }
   }
 
+  const refusalOf = (op: StartOp): Answers["start"] | undefined => {
+    const { from, isLimited, run } = op
+    if ((from === undefined && isLimited !== true) || keyOf(run.id) !== undefined) return undefined
+    if (from !== undefined && keyOf(from) === undefined) return { ...TenantSql.notStarted(op), gone: true }
+    return isLimited === true ? tenants.refused(op) : undefined
+  }
+
   const start = (op: StartOp): Answers["start"] => {
     const { run } = op
     const known = keys.get(run.id)
     if (known !== undefined) return join(known, op)
-    const refused = op.isLimited === true && keyOf(run.id) === undefined ? tenants.refused(op) : undefined
+    const refused = refusalOf(op)
     if (refused !== undefined) return refused
     const final = isOver(run.status)
     const owner = final ? null : run.owner
@@ -242,7 +199,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
     for (const { event, paths } of op.subscriptions) events.subscribe(key, event, paths, op.since)
     if (op.listener !== null) listeners.add(key, op.listener)
-    bounded(keys).set(run.id, key)
+    runs.setKey(run.id, key)
     const isDoubted = number(inserted, "doubted") === 1
     if (isDoubted) doubts.inherit(key, op.askedBy!)
     if (number(inserted, "early") === 0 && !isDoubted) return { started: true, run: row }
@@ -254,17 +211,17 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   /** A commit of entries alone, in one statement. False when it has done nothing and needs more than that. */
   const appendOnly = (op: CommitOp, alone: boolean): boolean => {
     const count = op.rows.length
-    if (count === 0 || count > mostInRow || arrived - placed >= batch || !isOfEntriesAlone(op)) return false
+    if (count === 0 || count > mostInRow || runs.unplaced >= KnownRuns.batch || !isOfEntriesAlone(op)) return false
     const key = keys.get(op.run)
     if (key === undefined || lengths.get(key) !== op.expected) return false
     const length = op.expected + count
     const text = EntryLines.encode(op.rows)
     const arrival = alone
-      ? appendFenced.insert(key, length - 1, text, op.epoch, arrived)
+      ? appendFenced.insert(key, length - 1, text, op.epoch, runs.arrived)
       : appendOwned.insert(key, length - 1, text, op.epoch)
     if (arrival === 0) return false
-    arrived = arrival
-    lengths.set(key, length)
+    runs.arrived = arrival
+    runs.setLength(key, length)
     return true
   }
 
@@ -388,6 +345,11 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const listeners = Listeners.make(db, keyOf, inbox)
   const owners = OwnerSql.make(db, keyOf)
   const register = DefinitionSql.register(db)
+  const retention = RetentionSql.changes(db, {
+    placeAll: () => placeRows(1),
+    append: () => runs.arrived = append.insert(0, -1, ""),
+    forget: runs.drop
+  })
 
   const handlers: Handlers = {
     ...access,
@@ -414,7 +376,9 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     bookmark: BookmarkSql.take(db),
     restore: doubts.restore,
     ...SourceSql.changes(db, sendAll),
-    ...ScheduleSql.changes(db, sendAll)
+    ...ScheduleSql.changes(db, sendAll),
+    ...retention.handlers,
+    forget: TenantTables.forget(db)
   }
   const applyOne = (op: Op): Answers[keyof Answers] => {
     const handler = handlers[op.op] as ((op: Op) => Answers[keyof Answers]) | undefined
@@ -425,19 +389,20 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   return {
     /** A transaction of its own. */
     appendAlone: (op: CommitOp) => appendOnly(op, true),
-    catchUp,
+    catchUp: runs.catchUp,
     /** To be called at the end of each transaction. */
-    placeRows,
+    finish: () => {
+      retention.finish()
+      placeRows()
+    },
     apply: (op: Op): Answers[keyof Answers] | Known => {
       const act = AuditChain.actOf(op)
       return act === undefined ? applyOne(op) : AuditChain.apply(records, op, act, () => applyOne(op))
     },
     /** To be called when the transaction was rolled back: nothing of it is there. */
     forget: () => {
-      keys.clear()
-      lengths.clear()
-      arrived = 0
-      placed = 0
+      retention.forget()
+      runs.forget()
     }
   }
 }
@@ -448,18 +413,6 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
 
 /** Entries in one row of the journal: of a larger row it would be slow to read a part. */
 const mostInRow = 100
-
-/** How many rows get their places in the index at once. Whoever reads a row looks through those that have none. */
-const batch = 100
-
-/** Rows that a connection reads again to keep its lengths: for more, that would cost more than it saves. */
-const mostToCatchUp = 5_000
-
-/** Makes room in a map that only saves questions. */
-const bounded = <K, V>(map: Map<K, V>): Map<K, V> => {
-  if (map.size >= 10_000) map.clear()
-  return map
-}
 
 /** `epoch`, `status`, `takeovers` and `inbox_count`. The table is strict. */
 type Head = readonly [number, string, number, number]

@@ -2,15 +2,18 @@
 import { Api } from "@fermata/api/Api"
 import { BadRequest, KeyReused, type QuotaReached } from "@fermata/api/ApiErrors"
 import type { RunDetail } from "@fermata/api/RunsGroup"
+import type { BulkRequest } from "@fermata/core/BulkAct"
 import * as RunSentence from "@fermata/core/RunSentence"
 import type { Retried, Started } from "@fermata/core/RunStart"
 import type { RunSummary } from "@fermata/core/RunSummary"
 import type { RunView } from "@fermata/core/RunView"
 import { Bulk } from "@fermata/engine/Bulk"
 import { HostClock } from "@fermata/engine/HostClock"
+import { Retention } from "@fermata/engine/Retention"
 import { Runs } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Stream from "effect/Stream"
 import * as Acting from "./Acting.ts"
 import * as LargeFields from "./LargeFields.ts"
@@ -24,19 +27,41 @@ export const layer = HttpApiBuilder.group(
   Effect.fn(function*(handlers) {
     const runs = yield* Runs
     const bulk = yield* Bulk
+    const retention = yield* Retention
     const clock = yield* HostClock
+    const onMany = Effect.fnUntraced(function*(
+      { confirm, dryRun = false, ...wanted }: BulkRequest & {
+        readonly confirm?: number
+        readonly dryRun?: boolean
+      },
+      request: HttpServerRequest
+    ) {
+      if (dryRun) return yield* bulk.preview(wanted)
+      const by = yield* Acting.name
+      const key = yield* Acting.keyOf(request)
+      const started = yield* bulk.start(wanted, {
+        by,
+        // The key of a request is its caller's alone; no name has a line feed in it.
+        ...(key === undefined ? {} : { key: `${by}\n${key}` }),
+        ...(confirm === undefined ? {} : { confirm })
+      })
+      return started.otherInput && key !== undefined ? yield* new KeyReused({ key }) : started
+    })
     return handlers.handleAll({
-      list: Effect.fnUntraced(function*({ query: { after, label, limit = Pages.defaultLimit, restored, ...filter } }) {
-        const found = yield* runs.list({
-          ...filter,
-          limit: limit + 1,
-          ...(restored === undefined ? {} : { restored: true }),
-          ...(after === undefined ? {} : { before: after }),
-          ...(label === undefined ? {} : { labels: yield* labelsOf(label) })
-        })
-        const { next, shown } = Pages.of(found, limit, ({ id }) => id)
-        return { runs: shown, ...next }
-      }),
+      list: Effect.fnUntraced(
+        function*({ query: { after, label, limit = Pages.defaultLimit, restored, top, ...filter } }) {
+          const found = yield* runs.list({
+            ...filter,
+            limit: limit + 1,
+            ...(restored === undefined ? {} : { restored: true }),
+            ...(top === undefined ? {} : { top: true }),
+            ...(after === undefined ? {} : { before: after }),
+            ...(label === undefined ? {} : { labels: yield* labelsOf(label) })
+          })
+          const { next, shown } = Pages.of(found, limit, ({ id }) => id)
+          return { runs: shown, ...next }
+        }
+      ),
       counts: () => runs.census,
       start: Effect.fnUntraced(function*({ payload: { input, key, workflow, ...options }, request }) {
         const { new: anew, ...rest } = options
@@ -83,18 +108,11 @@ export const layer = HttpApiBuilder.group(
       fork: Effect.fnUntraced(function*({ params: { run }, payload }) {
         return yield* runs.fork(run, { ...payload, by: yield* Acting.name })
       }, Effect.catchTag("QuotaReached", refused)),
-      actions: Effect.fnUntraced(function*({ payload: { confirm, dryRun = false, ...wanted }, request }) {
-        if (dryRun) return yield* bulk.preview(wanted)
-        const by = yield* Acting.name
-        const key = yield* Acting.keyOf(request)
-        const started = yield* bulk.start(wanted, {
-          by,
-          // The key of a request is its caller's alone; no name has a line feed in it.
-          ...(key === undefined ? {} : { key: `${by}\n${key}` }),
-          ...(confirm === undefined ? {} : { confirm })
-        })
-        return started.otherInput && key !== undefined ? yield* new KeyReused({ key }) : started
+      actions: ({ payload, request }) => onMany(payload, request),
+      delete: Effect.fnUntraced(function*({ params: { run } }) {
+        return yield* retention.delete(run, { by: yield* Acting.name })
       }),
+      prune: ({ payload, request }) => onMany({ ...payload, action: "delete" }, request),
       retry: Effect.fnUntraced(function*({ params: { run } }) {
         return (yield* runs.retry(run, { by: yield* Acting.name })) as OneOf<Retried>
       }, Effect.catchTag("QuotaReached", refused))

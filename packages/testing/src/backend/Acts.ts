@@ -49,5 +49,7 @@ const mayBeActs = new Set([
   "dropEndpoint",
   "schedule",
   "fire",
-  "unschedule"
+  "unschedule",
+  "remove",
+  "retain"
 ])

@@ -29,6 +29,7 @@ import {
   stopRow,
   subscription
 } from "./Fixtures.ts"
+import { remove } from "./RetentionTests.ts"
 import { scheduleOps } from "./ScheduleTests.ts"
 import { keys, messages, observe, owners, runs, times } from "./Seen.ts"
 import { sourceHistory } from "./SourceHistory.ts"
@@ -126,12 +127,14 @@ const starts: fc.Arbitrary<Op> = fc.record({
   listener: fc.option(run),
   from: fc.option(message),
   isLimited: fc.boolean(),
+  carriesOn: fc.option(run, { freq: 3 }),
   about: fc.constantFrom({}, {}, { title: "t" }, { labels: { l: "1" } }, { title: "u", labels: { l: "1", m: "2" } })
 }).map((
   {
     about,
     asked,
     blobs,
+    carriesOn,
     definition,
     dueAt,
     from,
@@ -165,7 +168,8 @@ const starts: fc.Arbitrary<Op> = fc.record({
       subscriptions: subscribed.map((key) => subscription(id, `event-${key}`, asked)),
       ...(since === null ? {} : { since }),
       ...(from === null ? {} : { message: from }),
-      ...(isLimited ? { isLimited } : {})
+      ...(isLimited ? { isLimited } : {}),
+      ...(carriesOn === null ? {} : { from: carriesOn })
     }
   )
 )
@@ -447,6 +451,19 @@ const intent = fc.oneof(
     arbitrary: asOp(fc.tuple(run, fc.boolean()), ([id, isOpen]) => runEndpoint(id, null, isOpen))
   },
   { weight: 1, arbitrary: asOp(key, (name) => ({ op: "dropEndpoint", name })) },
+  { weight: 3, arbitrary: asOp(run, (id) => remove(id)) },
+  {
+    weight: 1,
+    arbitrary: asOp(
+      fc.record({
+        tenant: fc.option(fc.constant("acme")),
+        workflow: fc.option(fc.constant("purchase")),
+        status: fc.option(fc.constantFrom("completed", "failed")),
+        row: fc.option(fc.record({ maxAgeMs: fc.option(time), maxCount: fc.option(fc.nat(2)), by: key, at: time }))
+      }),
+      ({ row, ...rule }) => ({ op: "retain", rule, row: row === null ? null : { ...rule, ...row } })
+    )
+  },
   {
     weight: 1,
     arbitrary: asOp(
@@ -457,7 +474,6 @@ const intent = fc.oneof(
 )
 
 const perhapsActed = Acts.perhapsActed(intent)
-
 const transaction: fc.Arbitrary<Transaction> = fc.record({
   connection: fc.constantFrom(0 as const, 1 as const),
   fails: fc.integer({ min: 0, max: 5 }).map((roll) => roll === 0),

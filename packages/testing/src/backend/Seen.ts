@@ -68,11 +68,17 @@ export const observe = (backend: Backend) =>
     requests: Effect.forEach(keys, (caller) =>
       Effect.forEach(messages, (key) => backend.request(caller, key))),
     schedules: observeSchedules(backend),
+    retention: backend.retention,
+    endedGroups: backend.endedGroups(null, 100),
+    ended: Effect.forEach([null, "acme"], (tenant) =>
+      backend.ended({ tenant, workflow: "purchase", status: "completed", until: 2_000, beyond: 1 }, 2, 0)),
+    endedBy: backend.runs({ limit: 2, top: true, endedUntil: 2_000 }),
     spending: backend.spending({}),
     sensors: backend.sensors({ limit: 100 }),
     sensorsOf: backend.sensors({ limit: 2, sensor: "mail", before: positionOf(4) }),
     sensorsIn: backend.sensors({ limit: 2, tenant: "acme" }),
-    sensor: Effect.forEach([undefined, "acme"], (tenant) => backend.sensor(tenant, "k0")),
+    sensor: Effect.forEach([undefined, "acme"], (tenant) =>
+      backend.sensor(tenant, "k0")),
     oldestSensor: backend.oldestSensor,
     source: backend.source("acme~k0"),
     sources: backend.sources(),

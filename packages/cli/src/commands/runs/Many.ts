@@ -18,7 +18,7 @@ export const flags = {
   filter: Flag.String("filter").pipe(
     Flag.withMetavar("NAME=VALUE"),
     Flag.withDescription(
-      "All runs with this: status, reason, workflow, label (label=team=a), since, until, id or restored (restored=true), as of `runs ls`; may be repeated"
+      "All runs with this: status, reason, workflow, label (label=team=a), since, until, ended (at this time or earlier), id or restored (restored=true), as of `runs ls`; may be repeated"
     ),
     Flag.atLeast(0)
   ),
@@ -80,8 +80,10 @@ export const oneOrMany = <E, R>(
 // internal
 // ----------------------------------------------------------------------------
 
-const names = ["status", "reason", "workflow", "label", "since", "until", "id", "restored"] as const
+const names = ["status", "reason", "workflow", "label", "since", "until", "ended", "id", "restored"] as const
 type Name = (typeof names)[number]
+/** Their fields, where these are called otherwise. */
+const fields: { readonly [N in Name]?: string } = { id: "prefix", ended: "endedUntil" }
 
 const filterOf = (texts: ReadonlyArray<string>): Effect.Effect<BulkFilter, CommandFailed> =>
   Effect.gen(function*() {
@@ -112,9 +114,10 @@ const filterOf = (texts: ReadonlyArray<string>): Effect.Effect<BulkFilter, Comma
         case "workflow":
         case "id":
         case "since":
+        case "ended":
         case "until": {
           if (once.has(name)) return yield* invalid(`${place} is given twice`)
-          once.set(name, name === "since" || name === "until" ? yield* timeOf(place, value) : value)
+          once.set(name, name === "since" || name === "until" || name === "ended" ? yield* timeOf(place, value) : value)
           break
         }
         default:
@@ -125,7 +128,7 @@ const filterOf = (texts: ReadonlyArray<string>): Effect.Effect<BulkFilter, Comma
       ...(statuses.length === 0 ? {} : { status: statuses }),
       ...(reasons.length === 0 ? {} : { reason: reasons }),
       ...(Object.keys(labels).length === 0 ? {} : { labels }),
-      ...Object.fromEntries([...once].map(([name, value]) => [name === "id" ? "prefix" : name, value]))
+      ...Object.fromEntries([...once].map(([name, value]) => [fields[name] ?? name, value]))
     }
   })
 

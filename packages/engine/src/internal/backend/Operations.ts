@@ -6,6 +6,7 @@ import type * as Effect from "effect/Effect"
 import type { EventAnswers, EventsOp, EventWaitChanges, SubscriptionRow, SweepOp } from "../../EventLog.ts"
 import type { Act, Acted } from "./Act.ts"
 import type { EndpointAnswers, EndpointsOp } from "./EndpointOps.ts"
+import type { RetentionAnswers, RetentionOp } from "./RetentionOps.ts"
 import type {
   AccessTokenRow,
   ApprovalRow,
@@ -70,6 +71,8 @@ export interface StartOp extends Acted {
   readonly message?: string
   /** Whether a new run has to be within the quota of its tenant. */
   readonly isLimited?: boolean
+  /** The run whose journal it carries on with: nothing is started where that is not there any more. */
+  readonly from?: string
 }
 
 /**
@@ -402,14 +405,24 @@ export type Op =
   | EndpointsOp
   | SchedulesOp
   | TaskOp
+  | RetentionOp
 
 /** The answer to an operation, by its name. */
-export interface Answers extends EventAnswers, EndpointAnswers, ScheduleAnswers, SourceAnswers, TaskAnswers {
+export interface Answers
+  extends EventAnswers, EndpointAnswers, RetentionAnswers, ScheduleAnswers, SourceAnswers, TaskAnswers
+{
   /**
    * `run` is the row as it is now; `started` false means joined. `told`: there are messages in its inbox already.
    * `full`, where the start is limited: nothing was started, since the tenant has so many open runs as it may have.
+   * `gone`: nothing was started, since the run that it is from is not there.
    */
-  readonly start: { readonly started: boolean; readonly run: RunRow; readonly told?: true; readonly full?: number }
+  readonly start: {
+    readonly started: boolean
+    readonly run: RunRow
+    readonly told?: true
+    readonly full?: number
+    readonly gone?: true
+  }
   /** `told`: others have been told of the end. `refused`: the rows for whose claims days had no room; absent where there are none. `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
   readonly commit:
     | {
