@@ -171,6 +171,9 @@ export const ScheduleView = Schema.Struct({
 })
 export interface ScheduleView extends Schema.Schema.Type<typeof ScheduleView> {}
 
+/** The name under which a run has the slot of a schedule as what started it. */
+export const firingEvent = "schedule.fired"
+
 /** How many slots a backfill may have. */
 export const mostBackfilled = 10_000
 /** How many slots may wait at a schedule for runs to end. */

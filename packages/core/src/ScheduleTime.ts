@@ -95,6 +95,12 @@ export const slotFrom = (timing: OpenTiming, first: number, from: number): numbe
   )
 }
 
+/** The first time behind this one of all that a schedule names, and not only of those from its beginning on; `anchor` is one of them. */
+export const slotBehind = (spec: Timing["spec"], anchor: number, after: number): number | null =>
+  "everyMs" in spec
+    ? anchor + (Math.floor((after - anchor) / spec.everyMs) + 1) * spec.everyMs
+    : timesOf(spec).next(after)
+
 /** When a slot is fired: later by up to `jitterMs`, always before the next slot, and always the same for a name and a slot. */
 export const fireAt = (name: string, timing: OpenTiming, slot: number): number => {
   const { jitterMs = 0 } = timing

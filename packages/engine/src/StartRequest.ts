@@ -72,6 +72,10 @@ export const TaskMessage = Schema.Struct({
 })
 export type TaskMessage = typeof TaskMessage.Type
 
+/** A run of a schedule has ended. */
+export const FreeRequest = Schema.Struct({ schedule: Schema.String, run: Schema.String })
+export type FreeRequest = typeof FreeRequest.Type
+
 /** A published event. Events of one run carry its id as `correlationId`. */
 export const EventMessage = Schema.Struct({
   id: Schema.String,

@@ -9,6 +9,7 @@ import { Engine } from "@fermata/engine/Engine"
 import { EngineOptions } from "@fermata/engine/EngineOptions"
 import { HostClock } from "@fermata/engine/HostClock"
 import * as Otlp from "@fermata/engine/Otlp"
+import { Schedules } from "@fermata/engine/Schedules"
 import { Store } from "@fermata/engine/Store"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -92,7 +93,7 @@ export const layer = (
       ...rest
     } = options
     const seen = readOnly === false ? Seen.layer(db) : Layer.empty
-    return Layer.mergeAll(Bulk.served, ChunkSweep.layer, Otlp.layer, seen).pipe(
+    return Layer.mergeAll(Bulk.served, Schedules.served, ChunkSweep.layer, Otlp.layer, seen).pipe(
       Layer.provideMerge(Engine.layer),
       Layer.provideMerge(Layer.merge(Otlp.layerTracer, Otlp.layerLogger)),
       Layer.provideMerge(layerStore(options)),

@@ -9,6 +9,7 @@ import { EngineOptions } from "@fermata/engine/EngineOptions"
 import { HostClock, type ManualHostClock } from "@fermata/engine/HostClock"
 import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import { byChoice, byClock, CurrentPace } from "@fermata/engine/Pace"
+import { Schedules } from "@fermata/engine/Schedules"
 import { Store } from "@fermata/engine/Store"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -47,7 +48,7 @@ export class TestHost extends Context.Service<TestHost, {
       const pace = given === byClock ? byChoice(() => operationsPerTurn) : given
       const { advance, clock } = hostClock ?? HostClock.makeManual()
       const base = Layer.mergeAll(store, Layer.succeed(HostClock, clock))
-      const engine = Bulk.served.pipe(
+      const engine = Layer.merge(Bulk.served, Schedules.served).pipe(
         Layer.provideMerge(Engine.layer),
         Layer.provideMerge(base),
         Layer.provide(

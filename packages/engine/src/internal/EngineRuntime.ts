@@ -30,6 +30,7 @@ import { Rounds } from "./process/Rounds.ts"
 import * as RunHosting from "./process/RunHosting.ts"
 import { RunTurns } from "./process/RunTurns.ts"
 import { RunWaiters } from "./process/RunWaiters.ts"
+import { ScheduleBell } from "./process/ScheduleBell.ts"
 import { Starts } from "./process/Starts.ts"
 import { TimerQueue } from "./process/TimerQueue.ts"
 import type { Watch } from "./process/Watch.ts"
@@ -58,6 +59,8 @@ export interface EngineRuntime {
   readonly taskBell: TaskBell
   readonly bodies: BodyContexts
   readonly loops: Loops
+  readonly timers: TimerQueue
+  readonly scheduleBell: ScheduleBell
   /** Set by whoever measures the engine. */
   readonly watch: Watch
   /** What executors of runs are given. */
@@ -88,6 +91,7 @@ export const make = (
   const timers = new TimerQueue(host.now, host.fork)
   const turns = new RunTurns(Context.get(ambient, CurrentPace)(host.hostElapsed, host.schedule), host.schedule)
   const waiters = new RunWaiters(backend)
+  const scheduleBell = new ScheduleBell()
   const feed = new FeedReader({ backend, fork: host.fork, onCommit: extensions.onCommit })
 
   const writer = new Writer({
@@ -174,7 +178,8 @@ export const make = (
     announceStart: starts.announce,
     poke: rounds.poke,
     kept: () => feed.wake(),
-    queued: taskBell.ring
+    queued: taskBell.ring,
+    scheduleFreed: scheduleBell.ring
   }
   const loops = new Loops({
     options,
@@ -214,9 +219,11 @@ export const make = (
     taskBell,
     bodies,
     loops,
+    timers,
+    scheduleBell,
     watch,
     executorHost,
-    isSettled: () => rounds.idle && writer.idle && loading.idle && pool.resting && feed.idle,
+    isSettled: () => rounds.idle && writer.idle && loading.idle && pool.resting && feed.idle && scheduleBell.idle,
     close: Effect.gen(function*() {
       rounds.close()
       yield* pool.letGo(() => true)

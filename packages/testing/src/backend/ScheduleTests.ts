@@ -31,6 +31,8 @@ const state = (rest: Partial<ScheduleState> = {}): string =>
     ...rest
   })
 
+const waits = { id: "f0", slot: 2_000, cause: "due", by: "ann" }
+
 /** A schedule in its first version. */
 const schedule = (name: string, row: Partial<ScheduleRow> = {}): ScheduleRow => ({
   name,
@@ -207,9 +209,9 @@ export const scheduleTests = (test: Test): void => {
       const waiting = (rest: Partial<ScheduleState>) => ({ state: state({ running: ["r1", "r2"], ...rest }) })
       yield* backend.write([
         put("plain", null, waiting({})),
-        put("buffer", null, waiting({ buffered: [2_000] })),
+        put("buffer", null, waiting({ buffered: [waits] })),
         put("fill", null, waiting({ backfills: [{ after: 0, until: 9, overlap: "skip", by: "ann" }] })),
-        put("paused", null, waiting({ buffered: [2_000], paused: true }))
+        put("paused", null, waiting({ buffered: [waits], paused: true }))
       ])
       const free = (schedule: string, run: string) => one(backend, { op: "free", schedule, run })
       for (const name of ["plain", "buffer", "fill", "paused"]) {
@@ -249,7 +251,7 @@ export const scheduleOps: fc.Arbitrary<Op> = fc.record({
   producer: fc.constantFrom(null, null, "p"),
   dueAt: fc.constantFrom(null, 0, 5, 6),
   running: fc.constantFrom([], ["r0"], ["r0", "r3"]),
-  buffered: fc.constantFrom([], [1]),
+  buffered: fc.constantFrom([], [waits]),
   run: fc.constantFrom("r0", "r3"),
   ids: fc.subarray(["f0", "f1", "f2", "f3"]),
   kept: fc.constantFrom(2, 3),

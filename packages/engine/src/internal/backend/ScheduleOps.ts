@@ -43,8 +43,10 @@ export interface ScheduleState {
   readonly problem: string | null
   /** Runs that it has started and of whose end it has not been told. */
   readonly running: ReadonlyArray<string>
-  /** Slots that wait for those. */
-  readonly buffered: ReadonlyArray<number>
+  /** Slots that wait for those: the ids of their firings, and who asked for them. */
+  readonly buffered: ReadonlyArray<
+    { readonly id: string; readonly slot: number; readonly cause: string; readonly by: string }
+  >
   /** Spans of which slots are yet to be fired: those behind `after`, up to `until`. */
   readonly backfills: ReadonlyArray<
     { readonly after: number; readonly until: number; readonly overlap: string; readonly by: string }

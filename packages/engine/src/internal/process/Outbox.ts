@@ -18,6 +18,7 @@ import type { Message } from "../../InboxMessage.ts"
 import {
   engineSource,
   EventMessage,
+  FreeRequest,
   InboxRequest,
   inTenant,
   LeaveRequest,
@@ -51,6 +52,8 @@ export interface Carrier {
   readonly kept: () => void
   /** Tasks were added. */
   readonly queued: () => void
+  /** Something waits at a schedule no longer. */
+  readonly scheduleFreed: () => void
 }
 
 const limit = 200
@@ -59,6 +62,7 @@ const decodeStart = Schema.decodeUnknownExit(Schema.fromJsonString(StartRequest)
 const decodeInbox = Schema.decodeUnknownExit(Schema.fromJsonString(InboxRequest))
 const decodeLeave = Schema.decodeUnknownExit(Schema.fromJsonString(LeaveRequest))
 const decodeTask = Schema.decodeUnknownExit(Schema.fromJsonString(TaskMessage))
+const decodeFree = Schema.decodeUnknownExit(Schema.fromJsonString(FreeRequest))
 const decodeEvent = Schema.decodeUnknownExit(Schema.fromJsonString(EventMessage))
 
 /** Carries all that is there, each batch in one transaction with its removal. Answers whether there was anything. */
@@ -85,6 +89,7 @@ export const deliver = Effect.fnUntraced(function*(carrier: Carrier) {
     for (let index = 0; index < ops.length; index++) {
       const op = ops[index]!
       const answer = answers[index]!
+      if ("freed" in answer && answer.freed && "due" in answer && answer.due) carrier.scheduleFreed()
       if (op.op !== "start" || !("started" in answer)) continue
       if (!answer.started) {
         carrier.adopt(answer.run.root)
@@ -137,6 +142,10 @@ const route = (
       if (Exit.isFailure(request)) return Effect.succeed([])
       const { listener, ...stop } = request.value
       return Effect.succeed([{ op: "leave", listener, row: { ...stop, at: carrier.now() }, message: row.id }])
+    }
+    case "free": {
+      const request = decodeFree(row.payload)
+      return Effect.succeed(Exit.isFailure(request) ? [] : [{ op: "free", ...request.value }])
     }
     case "task": {
       const message = decodeTask(row.payload)

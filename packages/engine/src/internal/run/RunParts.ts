@@ -13,6 +13,7 @@ import * as RunSpans from "../RunSpans.ts"
 import { Acts } from "./Acts.ts"
 import { Bodies } from "./Bodies.ts"
 import { ChildRequests } from "./ChildRequests.ts"
+import * as EndMessages from "./EndMessages.ts"
 import { EventRequests } from "./EventRequests.ts"
 import { heldBy } from "./Held.ts"
 import { Inbox, type Orders } from "./Inbox.ts"
@@ -94,11 +95,16 @@ export const make = (
   const port = new Port(run, main, digests, outsideWaits, { steps, waits, questions, events, children, acts }, asked)
   const bodies = new Bodies(run, port)
   const inbox = new Inbox(run, course, events, questions.ownAnswers, whole)
-  const writing = new Writing(run, {
-    taken: (ids) => inbox.taken(ids),
-    stillHeld: () => children.stillHeld(),
-    deposed: () => whole.deposed()
-  }, SpentByDay.of(history))
+  const writing = new Writing(
+    run,
+    {
+      taken: (ids) => inbox.taken(ids),
+      stillHeld: () => children.stillHeld(),
+      deposed: () => whole.deposed()
+    },
+    SpentByDay.of(history),
+    EndMessages.of(row.id, first)
+  )
   const limits = new RunLimits(registration.limits, host, run.alarms, ledger.activeMs)
   const scheduler = new RunScheduler(host.turns.pace, wake, (fiber) => whole.outside(fiber))
   return {

@@ -5,7 +5,7 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as SpentByDay from "@fermata/core/SpentByDay"
 import * as Context from "effect/Context"
-import type { SpendingChange, Within } from "../../Backend.ts"
+import type { OutboxRow, SpendingChange, Within } from "../../Backend.ts"
 import * as Leaving from "../Leaving.ts"
 import { DayLimit } from "../Reserved.ts"
 import * as Ledger from "./Ledger.ts"
@@ -31,13 +31,21 @@ export class Writing {
   isStopping = false
   private readonly run: RunCore
   private readonly told: Written
+  /** What leaves with the end of the run. */
+  private readonly atEnd: ReadonlyArray<OutboxRow>
   /** What the run has spent by what is stored of it. */
   private tally: SpentByDay.Tally
   /** The store knows that the run is in doubt no longer. */
   private isCertain = false
 
-  constructor(run: RunCore, told: Written, tally: SpentByDay.Tally = SpentByDay.nothing) {
+  constructor(
+    run: RunCore,
+    told: Written,
+    tally: SpentByDay.Tally = SpentByDay.nothing,
+    atEnd: ReadonlyArray<OutboxRow> = []
+  ) {
     this.run = run
+    this.atEnd = atEnd
     this.tally = tally
     this.told = told
   }
@@ -61,6 +69,7 @@ export class Writing {
     if (run.phase === Phase.live) run.phase = claims.length === 0 ? Phase.committing : Phase.holding
     run.host.commit(run.row, {
       ...contents,
+      ...(ended === undefined || this.atEnd.length === 0 ? {} : { outbox: [...contents.outbox, ...this.atEnd] }),
       status,
       ended,
       release,
