@@ -251,7 +251,7 @@ describe("schedules", () => {
           by
         )
         yield* pass(host, 28)
-        assert.deepStrictEqual(yield* starts(world), expected)
+        assert.deepStrictEqual(yield* starts(world), [...expected])
         const first = (yield* world.backend.runs({ limit: 9 })).at(-1)!
         assert.strictEqual(first.status, "cancelled")
         const end = (yield* world.journal(first.id)).at(-1)!

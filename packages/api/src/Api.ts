@@ -16,6 +16,7 @@ import { JournalGroup } from "./JournalGroup.ts"
 import { PolicyGroup } from "./PolicyGroup.ts"
 import { RetentionGroup } from "./RetentionGroup.ts"
 import { RunsGroup } from "./RunsGroup.ts"
+import { SchedulesGroup } from "./SchedulesGroup.ts"
 import { SensorsGroup } from "./SensorsGroup.ts"
 import { SignalsGroup } from "./SignalsGroup.ts"
 import { SourcesGroup } from "./SourcesGroup.ts"
@@ -40,6 +41,7 @@ export class Api extends HttpApi.make("fermata")
   .add(SensorsGroup)
   .add(SourcesGroup)
   .add(ContractsGroup)
+  .add(SchedulesGroup)
   .add(WorkflowsGroup)
   .add(PolicyGroup)
   .add(RetentionGroup)

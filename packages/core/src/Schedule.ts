@@ -36,14 +36,15 @@ export const WorkflowTarget = Schema.Struct({
   workflow: Schema.NonEmptyString,
   /** The highest that is registered at the slot when absent. */
   version: Schema.optionalKey(Schema.String),
-  input: Schema.optionalKey(Schema.Json),
+  /** JSON. */
+  input: Schema.optionalKey(Schema.Unknown),
   title: Schema.optionalKey(Schema.String),
   labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
 })
 
-/** An event, published once for each slot. */
+/** An event, published once for each slot; without a payload it says which slot that is. */
 export const EventTarget = Schema.Struct({
-  event: Schema.Struct({ name: EventName.EventName, payload: Schema.optionalKey(Schema.Json) })
+  event: Schema.Struct({ name: EventName.EventName, payload: Schema.optionalKey(Schema.Unknown) })
 })
 
 /** What is started. */

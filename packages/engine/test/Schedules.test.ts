@@ -190,8 +190,8 @@ describe("Schedules", () => {
       yield* settled
       const second = yield* schedules.runNow("slow", { by: "bob" })
       assert.deepInclude(second, { outcome: "skipped", problem: `run ${first.run} goes on` })
-      assert.deepInclude(yield* show("slow"), { running: [first.run], nextSlot: hour })
-      const view = yield* Effect.flatMap(Runs, (runs) => runs.show(first.run!))
+      assert.deepInclude(yield* show("slow"), { running: [String(first.run)], nextSlot: hour })
+      const view = yield* Effect.flatMap(Runs, (runs) => runs.show(first.run ?? "none"))
       assert.strictEqual(view.by, "bob")
     })
   )
@@ -209,9 +209,9 @@ describe("Schedules", () => {
       for (const slot of [2, 3, 4]) {
         yield* settled
         const { running } = yield* show("slow")
-        const view = yield* operator.show(running[0]!)
+        const view = yield* operator.show(running[0] ?? "none")
         assert.strictEqual(view.trigger?.schedule?.slot, slot * hour)
-        yield* operator.signal(running[0]!, "go", null)
+        yield* operator.signal(running[0] ?? "none", "go", null)
       }
       yield* settled
       assert.deepStrictEqual(yield* firings("slow"), ["120 started", "180 started", "240 started"])

@@ -15,6 +15,7 @@ import type { Feed } from "@fermata/engine/Feed"
 import type { HostClock } from "@fermata/engine/HostClock"
 import { Retention } from "@fermata/engine/Retention"
 import type { Runs } from "@fermata/engine/Runs"
+import { Schedules } from "@fermata/engine/Schedules"
 import { Sensors } from "@fermata/engine/Sensors"
 import type { Store } from "@fermata/engine/Store"
 import { Tenants } from "@fermata/engine/Tenants"
@@ -42,6 +43,7 @@ import * as PolicyHandlers from "./internal/PolicyHandlers.ts"
 import * as Requests from "./internal/Requests.ts"
 import * as RetentionHandlers from "./internal/RetentionHandlers.ts"
 import * as RunsHandlers from "./internal/RunsHandlers.ts"
+import * as SchedulesHandlers from "./internal/SchedulesHandlers.ts"
 import * as SensorsHandlers from "./internal/SensorsHandlers.ts"
 import * as SignalsHandlers from "./internal/SignalsHandlers.ts"
 import * as SourcesHandlers from "./internal/SourcesHandlers.ts"
@@ -87,6 +89,7 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
         SensorsHandlers.layer,
         SourcesHandlers.layer,
         ContractsHandlers.layer,
+        SchedulesHandlers.layer,
         WorkflowsHandlers.layer,
         PolicyHandlers.layer,
         RetentionHandlers.layer,
@@ -98,7 +101,7 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
       ]),
       Layer.provide(Requests.layer),
       Layer.provide(HttpServer.layerServices),
-      Layer.provide([AccessTokens.layer, AuditLog.layer, Bulk.layer, Retention.layer, Tenants.layer]),
+      Layer.provide([AccessTokens.layer, AuditLog.layer, Bulk.layer, Retention.layer, Schedules.layer, Tenants.layer]),
       Layer.provideMerge(Streams.layer(options.streams))
     )
   ).pipe(

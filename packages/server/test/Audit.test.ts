@@ -8,6 +8,7 @@ import { AuditLog } from "@fermata/engine/AuditLog"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
+import { Schedules } from "@fermata/engine/Schedules"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
 import { Store } from "@fermata/engine/Store"
@@ -36,7 +37,7 @@ const pay = Step.make("pay", {
 const weigh = Step.make("weigh", { onCrash: "rerun", run: () => Effect.void })
 
 const app = Served.layer({}, ServerAccess.layerTokens()).pipe(
-  Layer.provideMerge(Layer.mergeAll(Runs.layer, Feed.layer, Chunks.layerMemory, AuditLog.layer)),
+  Layer.provideMerge(Layer.mergeAll(Runs.layer, Feed.layer, Chunks.layerMemory, AuditLog.layer, Schedules.layer)),
   Layer.provideMerge(
     Order.toLayer(({ id }) =>
       Effect.gen(function*() {
@@ -104,7 +105,7 @@ const answered = Effect.gen(function*() {
   return rule!.id
 })
 
-type Needs = AccessTokens | Runs | Store | TestHost
+type Needs = AccessTokens | Runs | Schedules | Store | TestHost
 
 /** A request that does something, and the action that it is. */
 interface Doing {
@@ -138,6 +139,17 @@ const source = (verb: string, json?: unknown) =>
     })
   )
 const plain = (action: string, path: string, json: unknown) => doing(action, Effect.succeed([path, json] as const))
+
+/** A schedule of this name. */
+const scheduled = Effect.fnUntraced(function*(name: string) {
+  const schedules = yield* Schedules
+  yield* schedules.put(name, { spec: { everyMs: 3_600_000 }, target: { event: { name: "beat" } } }, { by: "root" })
+})
+const schedule = (action: string, verb: string, json?: unknown) =>
+  doing(
+    action,
+    Effect.as(scheduled(verb), [`/api/schedules/${verb}${verb === "remove" ? "" : `/${verb}`}`, json] as const)
+  )
 
 /** Every route by which somebody does something. A new one has to take its place here. */
 const acts: Readonly<Record<string, Doing>> = {
@@ -184,6 +196,21 @@ const acts: Readonly<Record<string, Doing>> = {
     entryStepId: "keep",
     steps: [{ id: "keep", name: "Keep", kind: "transform", next: null, set: { input: canary } }]
   }),
+  "schedules.add": plain("schedule.put", "/api/schedules", {
+    name: "added",
+    spec: { everyMs: 60_000 },
+    target: { workflow: "order", input: { id: canary } },
+    note: canary
+  }),
+  "schedules.put": plain("schedule.put", "/api/schedules/nightly", {
+    spec: { cron: "@daily" },
+    target: { event: { name: "night", payload: canary } }
+  }),
+  "schedules.pause": schedule("schedule.pause", "pause"),
+  "schedules.resume": schedule("schedule.resume", "resume"),
+  "schedules.run": schedule("schedule.run", "run"),
+  "schedules.backfill": schedule("schedule.backfill", "backfill", { from: -7_200_000, until: 0 }),
+  "schedules.remove": schedule("schedule.remove", "remove"),
   "policy.revoke": doing("rule.revoke", Effect.map(answered, (rule) => [`/api/policy/rules/${rule}`] as const)),
   "spending.raise": plain("day.raise", "/api/spending/raises", { workflow: "order", micros: 7, note: canary }),
   "runs.delete": doing(
@@ -229,8 +256,8 @@ const acts: Readonly<Record<string, Doing>> = {
   )
 }
 
-/** Routes that are asked as those that write are, and do nothing. */
-const looks = ["contracts.check", "sources.test"]
+/** Routes that are asked as those that write are, and do nothing of their own: what is due is fired anyway. */
+const looks = ["contracts.check", "schedules.tick", "sources.test"]
 
 const writes = routes.filter(({ method }) => method !== "GET")
 

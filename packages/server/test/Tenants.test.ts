@@ -10,6 +10,7 @@ import * as CurrentTenant from "@fermata/engine/CurrentTenant"
 import { Events } from "@fermata/engine/Events"
 import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
+import { Schedules } from "@fermata/engine/Schedules"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
 import { Store } from "@fermata/engine/Store"
@@ -34,7 +35,7 @@ const weigh = Step.make("weigh", { success: Schema.String, onCrash: "rerun", run
 const fail = Step.make("fail", { error: Schema.String, onCrash: "rerun", run: () => Effect.fail(canary) })
 
 const app = Served.layer({}, ServerAccess.layerTokens()).pipe(
-  Layer.provideMerge(Layer.mergeAll(Runs.layer, Feed.layer, Chunks.layerMemory)),
+  Layer.provideMerge(Layer.mergeAll(Runs.layer, Schedules.layer, Feed.layer, Chunks.layerMemory)),
   Layer.provideMerge(
     Order.toLayer(({ id }) =>
       Effect.gen(function*() {
@@ -110,6 +111,9 @@ const furnished = Effect.gen(function*() {
       at: 0
     }
   ])
+  const schedules = yield* Schedules
+  const beat = { spec: { everyMs: 60_000 }, target: { event: { name: "beat" } }, note: canary }
+  yield* acme(schedules.put("nightly", beat, { by: canary }))
   const [rule] = yield* acme(runs.rules())
   const { id: token } = yield* caller("ada", "acme")
   return { asking, failed, token, rule: rule!.id, seen: came.row.position }
@@ -178,6 +182,18 @@ const about: Readonly<Record<string, (has: Furnished) => readonly [path: string,
   "contracts.check": () => ["/api/contracts/check", {}],
   "contracts.get": () => ["/api/contracts/none/newest"],
   "contracts.graph": () => ["/api/contracts/none/newest/graph"],
+  "schedules.list": () => ["/api/schedules"],
+  "schedules.add": () => ["/api/schedules", { name: "ours", spec: { everyMs: 60_000 }, target: { workflow: "order" } }],
+  "schedules.tick": () => ["/api/schedules/tick"],
+  "schedules.get": () => ["/api/schedules/nightly"],
+  "schedules.put": () => ["/api/schedules/mine", { spec: { cron: "@yearly" }, target: { event: { name: "mine" } } }],
+  "schedules.remove": () => ["/api/schedules/nightly"],
+  "schedules.pause": () => ["/api/schedules/nightly/pause"],
+  "schedules.resume": () => ["/api/schedules/nightly/resume"],
+  "schedules.run": () => ["/api/schedules/nightly/run"],
+  "schedules.backfill": () => ["/api/schedules/nightly/backfill", { from: 0, until: 1 }],
+  "schedules.firings": () => ["/api/schedules/nightly/firings"],
+  "schedules.next": () => ["/api/schedules/nightly/next"],
   "workflows.list": () => ["/api/workflows"],
   "policy.list": () => ["/api/policy/rules"],
   "policy.revoke": ({ rule }) => [`/api/policy/rules/${rule}`],
@@ -274,6 +290,13 @@ describe("tenants over HTTP", () => {
       const { backend } = yield* Store
       assert.deepStrictEqual((yield* backend.sources("acme")).map(({ by, paused }) => [by, paused]), [["ada", false]])
       assert.lengthOf(yield* backend.sensors({ limit: 10, tenant: "acme" }), 1)
+      const schedules = yield* Schedules
+      assert.deepInclude((yield* acme(schedules.list()))[0], {
+        name: "nightly",
+        paused: false,
+        started: 0,
+        backfills: []
+      })
       assert.lengthOf(yield* acme(Effect.flatMap(AccessTokens, (tokens) => tokens.list())), 1)
     }).pipe(Effect.provide(app)))
 

@@ -33,6 +33,7 @@ export const groups: Readonly<Record<string, string>> = {
   system: "The server itself and the processes that work on runs.",
   audit: "Who has done what, in a chain that shows whether it was changed.",
   access: "Who calls, logins of browsers, and tokens.",
+  schedules: "Schedules: what is started at which times, and what became of them.",
   tenants: "Tenants: namespaces of the store, and what each may have."
 }
 
@@ -113,6 +114,18 @@ export const routes: Readonly<Record<string, string>> = {
   "access.tokens": "List tokens",
   "access.createToken": "Make a token",
   "access.removeToken": "Take back a token and every login by it",
+  "schedules.list": "List schedules by name",
+  "schedules.add": "Make or change the schedule that is named",
+  "schedules.tick": "Fire what is due now",
+  "schedules.get": "Look at a schedule",
+  "schedules.put": "Make or change a schedule",
+  "schedules.remove": "Forget a schedule and its firings",
+  "schedules.pause": "Fire nothing until it is resumed",
+  "schedules.resume": "Go on with the next slot",
+  "schedules.run": "Fire a schedule now",
+  "schedules.backfill": "Fire the slots of a span that has passed",
+  "schedules.firings": "List what became of the last slots",
+  "schedules.next": "List the next slots",
   "tenants.list": "List tenants",
   "tenants.get": "Look at a tenant",
   "tenants.limit": "Set what a tenant may have"

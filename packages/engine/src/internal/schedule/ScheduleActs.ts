@@ -2,6 +2,7 @@
 import { engineWorkflows } from "@fermata/core/BulkAct"
 import {
   type BackfillRequest,
+  type BackfillStarted,
   isName,
   mostBackfilled,
   mostBackfills,
@@ -55,19 +56,20 @@ export const make = (runtime: EngineRuntime) => {
     name: string,
     action: string,
     by: string,
-    make: (options: ScheduleOptions, state: ScheduleState, row: ScheduleRow) => ScheduleState
+    make: (options: ScheduleOptions, state: ScheduleState) => ScheduleState,
+    told?: (tenant: string | undefined) => unknown
   ) {
     while (true) {
       const row = yield* ScheduleLooks.find(backend, name)
       const options = Evaluation.optionsOf(row.options)
       const before = Evaluation.stateOf(row)
-      const state = make(options, before, row)
+      const state = make(options, before)
       const changed = rowOf({ ...row, updatedAt: now(), version: row.version + 1 }, options, state)
       const view = (tenant: string | undefined) => ScheduleLooks.viewOf(changed, tenant, now())
       const { result } = yield* store(
         { op: "schedule", row: changed, seen: row.version },
         { action, target: row.name, by },
-        view
+        told ?? view
       )
       if (result === "stored") return view(yield* CurrentTenant.current)
     }
@@ -199,11 +201,15 @@ export const make = (runtime: EngineRuntime) => {
     if (state.backfills.length >= mostBackfills) {
       return yield* refuse(`${mostBackfills} spans are being filled back already; wait until one is done`)
     }
+    const told = (tenant: string | undefined): BackfillStarted => ({
+      schedule: ScheduleLooks.nameIn(tenant, row.name),
+      slots: count
+    })
     yield* change(name, "schedule.backfill", by, (_, state) => ({
       ...state,
       backfills: [...state.backfills, { after: from - 1, until, overlap, by }]
-    }))
-    return { schedule: ScheduleLooks.nameIn(yield* CurrentTenant.current, row.name), slots: count }
+    }), told)
+    return told(yield* CurrentTenant.current)
   })
 
   const tick: Effect.Effect<Ticked, Effect.Error<ReturnType<ScheduleLoop["fireDue"]>>> = Effect.gen(function*() {
@@ -289,7 +295,7 @@ const problemOf = (options: ScheduleOptions, text: string, now: number): string 
 const problemOfTarget = ({ target }: ScheduleOptions): Effect.Effect<string | undefined> => {
   if ("event" in target) {
     const { name, payload = {} } = target.event
-    return Effect.match(Events.check(name, payload), {
+    return Effect.match(Events.check(name, payload as Schema.Json), {
       onFailure: ({ message }) => message,
       onSuccess: () => undefined
     })

@@ -3,6 +3,7 @@ import { type Firing, firingEvent, type ScheduleOptions } from "@fermata/core/Sc
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Tenant from "@fermata/core/Tenant"
 import * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
 import type { OutboxRow, StorageFailed } from "../../Backend.ts"
 import { CurrentTenant } from "../../CurrentTenant.ts"
 import * as Events from "../../Events.ts"
@@ -55,7 +56,7 @@ const problem = (error: { readonly message: string }): Effect.Effect<Made> =>
 const eventOf = (name: string, { event }: EventTarget, wanted: Wanted): Effect.Effect<Made> => {
   const tenant = Tenant.of(name)
   const id = Tenant.qualify(tenant, `schedule:${Tenant.local(name)}:${wanted.id}`)
-  return Effect.matchEffect(Events.check(event.name, event.payload ?? toldOf(name, wanted)), {
+  return Effect.matchEffect(Events.check(event.name, (event.payload ?? toldOf(name, wanted)) as Schema.Json), {
     onFailure: problem,
     onSuccess: (payload) =>
       Effect.succeed({
