@@ -87,7 +87,7 @@ export interface OutboxRow {
  * asked for and is left, a row for the inbox of a run, a published event, or a
  * task that is asked for. One of another kind is of a newer build, and stays.
  */
-export const outboxKinds: ReadonlyArray<string> = ["start", "leave", "inbox", "event", "task"]
+export const outboxKinds: ReadonlyArray<string> = ["start", "leave", "inbox", "event", "task", "free"]
 
 /** A question of a run and how it stands. Times are ms since the epoch; lists are JSON texts. */
 export interface ApprovalRow {
