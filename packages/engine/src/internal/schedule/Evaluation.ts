@@ -155,6 +155,9 @@ const fillBack = Effect.fnUntraced(function*<E>(
   draft.filled(after === slots.at(-1) && slots.length < DueSlots.page || slots.length === 0 ? undefined : after)
 })
 
+/** What is told of the slots of a schedule. */
+type Told = { -readonly [K in "lastRun" | "lastSlot" | "missed" | "problem" | "started"]: ScheduleState[K] }
+
 /** The schedule as it is going to be, and what leaves with it. */
 class Draft {
   readonly running: Array<string>
@@ -167,11 +170,8 @@ class Draft {
   private readonly now: number
   private readonly firings = new Map<string, FiringRow>()
   private readonly outbox: Array<OutboxRow> = []
-  private lastSlot: number | null
-  private lastRun: string | null
-  private problem: string | null
-  private missed: number
-  private started: number
+  /** What is told of its slots. */
+  private readonly told: Told
 
   constructor(
     row: ScheduleRow,
@@ -188,11 +188,8 @@ class Draft {
     this.buffered = [...before.buffered]
     this.backfills = before.backfills
     this.nextSlot = before.nextSlot
-    this.lastSlot = before.lastSlot
-    this.lastRun = before.lastRun
-    this.problem = before.problem
-    this.missed = before.missed
-    this.started = before.started
+    const { lastRun, lastSlot, missed, problem, started } = before
+    this.told = { lastRun, lastSlot, missed, problem, started }
   }
 
   /** A slot by which all others of an interval are found. */
@@ -210,15 +207,11 @@ class Draft {
   private get state(): ScheduleState {
     return {
       ...this.before,
+      ...this.told,
       nextSlot: this.nextSlot,
-      lastSlot: this.lastSlot,
-      lastRun: this.lastRun,
-      problem: this.problem,
       running: this.running,
       buffered: this.buffered,
-      backfills: this.backfills,
-      missed: this.missed,
-      started: this.started
+      backfills: this.backfills
     }
   }
 
@@ -241,15 +234,15 @@ class Draft {
       problem,
       by: cause === "due" ? null : by
     })
-    if (cause === "due") this.lastSlot = Math.max(slot, this.lastSlot ?? slot)
-    if (cause !== "due" || slot === this.lastSlot) this.problem = problem
+    if (cause === "due") this.told.lastSlot = Math.max(slot, this.told.lastSlot ?? slot)
+    if (cause !== "due" || slot === this.told.lastSlot) this.told.problem = problem
   }
 
   start(wanted: Targets.Wanted, made: Extract<Targets.Made, { readonly row: OutboxRow }>, overlap: Overlap): void {
     this.outbox.push(made.row)
-    this.started++
+    this.told.started++
     if (made._tag === "Event") return this.settle(wanted, "started", { event: made.event })
-    this.lastRun = made.run
+    this.told.lastRun = made.run
     if (overlap !== "allow-all") this.running.push(made.run)
     this.settle(wanted, "started", { run: made.run })
   }
@@ -295,7 +288,7 @@ class Draft {
   /** Slots have passed, and are not all fired. */
   miss({ missed, next, skipped }: DueSlots.Due): void {
     this.nextSlot = next
-    this.missed += missed
+    this.told.missed += missed
     if (skipped === undefined) return
     const { problem, slot } = skipped
     this.settle({ id: idOf(slot), slot, cause: "due", missed: missed - 1, by: this.row.by }, "skipped", { problem })
