@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Layer, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import * as MemoryBackend from "../src/MemoryBackend.ts"
+import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import { assertOutput, begin, define, echo, Log, pass, untilKilled } from "./support/Program.ts"
@@ -26,6 +28,31 @@ describe("Signal", () => {
       assert.deepStrictEqual(yield* world.inbox(id), [])
       yield* world.tell(id, "signal", { name: "word", payload: "b" }, { id: "two" })
       yield* assertOutput(host, W, id, ["a", "b"])
+    }))
+
+  it.effect("S6: who sends a signal again under its id is told so, also where the run takes it while the journal is looked at", () =>
+    Effect.gen(function*() {
+      const backend = MemoryBackend.make(MemoryBackend.makeStore())
+      let meanwhile: Effect.Effect<void> = Effect.void
+      const world = yield* CrashHost.makeOn({
+        ...backend,
+        entries: (run, from, limit) => Effect.tap(backend.entries(run, from, limit), () => meanwhile)
+      })
+      const W = define("W")
+      const verbs = (host: CrashHost.Host) => host.use(Effect.provide(Runs.Runs, Runs.Runs.layer))
+      const host = yield* world.start(W.toLayer(() => Effect.all([Signal.receive(Word), Signal.receive(Word)])))
+      const runs = yield* verbs(host)
+      const elsewhere = yield* verbs(yield* world.start(Layer.empty))
+      const id = yield* begin(host, W)
+      assert.strictEqual((yield* runs.signal(id, "word", "first", { id: "one" })).result, "accepted")
+      meanwhile = Effect.suspend(() => {
+        meanwhile = Effect.void
+        return host.settled
+      })
+      assert.strictEqual((yield* elsewhere.signal(id, "word", "other", { id: "one" })).result, "duplicate")
+      yield* runs.signal(id, "word", "second")
+      yield* host.settled
+      yield* assertOutput(host, W, id, ["first", "second"])
     }))
 
   it.effect("S6: signals that come before the wait are kept and taken in order of arrival, each once", () =>

@@ -346,7 +346,7 @@ export class Transaction {
     return message !== undefined && !this.#store.outbox.has(message)
   }
 
-  #inbox({ early, row }: Pick<InboxOp, "early" | "row">): Answers["inbox"] {
+  #inbox({ early, row, unless }: Pick<InboxOp, "early" | "row" | "unless">): Answers["inbox"] {
     const run = this.#store.runs.get(row.run)
     if (run === undefined) {
       if (early !== true) return { result: "unknown" }
@@ -356,6 +356,7 @@ export class Transaction {
     }
     if (isOver(run.row.status)) return { result: "closed" }
     if (this.#store.inbox.has(pair(row.run, row.id))) return { result: "duplicate" }
+    if (unless !== undefined && run.entries.slice(unless.from).some(unless.holds)) return { result: "duplicate" }
     this.#changes.put(this.#store.inbox, pair(row.run, row.id), { order: this.#store.arrivals++, row })
     this.#changes.set({
       ...run,

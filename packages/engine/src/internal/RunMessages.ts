@@ -18,7 +18,7 @@ import type { Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import type { Answers, RunRow } from "../Backend.ts"
+import type { Answers, InboxOp, RunRow } from "../Backend.ts"
 import type { Kind, Message } from "../InboxMessage.ts"
 import type { Store } from "../Store.ts"
 import * as Acting from "./Acting.ts"
@@ -44,8 +44,9 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
     row: RunRow,
     kind: K,
     message: Message<K>,
-    { action = `run.${kind}`, detail, id }: Pick<Partial<Acting.What>, "action" | "detail"> & {
+    { action = `run.${kind}`, detail, id, unless }: About & {
       readonly id?: string | undefined
+      readonly unless?: InboxOp["unless"]
     } = {}
   ) {
     const { text } = StoredJson.compose(message)
@@ -56,6 +57,7 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
     )
     const { result } = yield* runtime.messages.send({
       row: { run: row.id, id: id ?? runtime.messages.newId(kind), kind, payload: text, at: runtime.host.now() },
+      ...(unless === undefined ? {} : { unless }),
       ...(act === undefined ? {} : { act })
     })
     return yield* acknowledged(row, result)
@@ -121,15 +123,18 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
     }
   )
 
-  /** Whether the journal holds the signal; the text is looked at before an entry is decoded. */
-  const received = Effect.fnUntraced(function*(row: RunRow, id: string) {
-    const text = StoredJson.quote(id)
+  const once = Effect.fnUntraced(function*(row: RunRow, id: string, message: Message<"signal">, what: About) {
+    const holds = signalOf(id)
     for (let from = 0; from < row.length; from += pageSize) {
-      const rows = yield* store.backend.entries(row.id, from, pageSize)
-      if (rows.some((entry) => entry.includes(text) && isSignal(entry, id))) return true
+      const rows = yield* store.backend.entries(row.id, from, Math.min(pageSize, row.length - from))
+      if (rows.some(holds)) return receipt(row, "duplicate")
     }
-    return false
+    return yield* send(row, "signal", message, { ...what, id, unless: { from: row.length, holds } })
   })
+
+  /** Sends a signal, unless the journal has one of this id: that of the run as it is here, or as it has become since. */
+  const signalOnce = (row: RunRow, id: string | undefined, message: Message<"signal">, what: About) =>
+    id === undefined ? send(row, "signal", message, what) : once(row, id, message, what)
 
   const signal = Effect.fn("Runs.signal")(function*(
     run: string,
@@ -143,8 +148,7 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
     const id = given === undefined ? undefined : signalId(given)
     const stored = yield* Handover.given(`payload of signal "${name}"`, payload ?? null, Handover.giver(row))
     const message = { name, payload: stored, ...(by === undefined ? {} : { by }) }
-    if (id !== undefined && (yield* received(row, id))) return { runId: row.id, result: "duplicate" } as const
-    return yield* send(row, "signal", message, { detail: { signal: name }, id })
+    return yield* signalOnce(row, id, message, { detail: { signal: name } })
   })
 
   const raise = Effect.fn("Runs.raise")(function*(run: string, { by, id: given, note, ...amount }: Raise) {
@@ -153,13 +157,11 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
       (Spent.isZero(amount) ? "say by how much: by money, by tokens, or by both" : undefined)
     if (problem !== undefined) return yield* new RaiseRefused({ runId: row.id, problem })
     const id = given === undefined ? undefined : signalId(given)
-    if (id !== undefined && (yield* received(row, id))) return { runId: row.id, result: "duplicate" } as const
     const raised = Spent.sum(Spent.zero, amount)
     const payload = StoredJson.compose({ ...raised, ...(note === undefined ? {} : { note }) })
-    return yield* send(row, "signal", { name: budgetSignal, payload, by }, {
+    return yield* signalOnce(row, id, { name: budgetSignal, payload, by }, {
       action: "run.raise",
-      detail: { ...raised },
-      id
+      detail: { ...raised }
     })
   })
 
@@ -185,6 +187,9 @@ const isAboutStep = (entry: JournalEntry.JournalEntry): entry is AboutStep =>
   entry._tag === "StepFailed" ||
   entry._tag === "ProbeFailed"
 
+/** What the audit says of it beside who told whom. */
+type About = Pick<Partial<Acting.What>, "action" | "detail">
+
 /** What an operator may tell a run. */
 type Order = Extract<Kind, "cancel" | "pause" | "resume" | "confirm" | "settle" | "signal">
 
@@ -194,6 +199,12 @@ const known = ({ restored }: RunRow) => restored === undefined ? {} : { knows: [
 const receipt = <R extends string>({ id }: RunRow, result: R) => ({ runId: id, result })
 
 const pageSize = 5_000
+
+/** Whether an entry is the signal of this id; its text is looked at before it is decoded. */
+const signalOf = (id: string) => {
+  const quoted = StoredJson.quote(id)
+  return (text: string): boolean => text.includes(quoted) && isSignal(text, id)
+}
 
 const isSignal = (text: string, id: string): boolean => {
   const entry: unknown = JSON.parse(text)

@@ -4,10 +4,12 @@
 import { isFinal, runStatuses } from "@fermata/core/RunStatus"
 import type { Answers, InboxOp } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
+import * as EntrySql from "./EntrySql.ts"
 import { isOver, number, prepare, type Row, text, textOrNull, toInbox } from "./Rows.ts"
 
 export const make = (db: DatabaseSync) => {
-  const target = prepare(db, "SELECT key, status FROM runs WHERE id = ?")
+  const target = prepare(db, "SELECT key, status, workflow, version FROM runs WHERE id = ?")
+  const entries = EntrySql.read(db)
   /** Into the inbox of a run that is there and has not ended. */
   const put = prepare(
     db,
@@ -27,7 +29,14 @@ export const make = (db: DatabaseSync) => {
   const earlyOf = prepare(db, "SELECT run, id, kind, payload, at FROM early WHERE run = ? ORDER BY arrival")
   const dropEarly = prepare(db, "DELETE FROM early WHERE run = ?")
 
-  const add = ({ early, row }: Pick<InboxOp, "early" | "row">): Answers["inbox"] => {
+  /** Whether the journal of the run holds the row already. */
+  const holds = (id: string, { from, holds }: NonNullable<InboxOp["unless"]>): boolean => {
+    const run = target.get(id)
+    return run !== undefined && !isOver(text(run, "status")) && entries(run, from, Infinity).some(holds)
+  }
+
+  const add = ({ early, row, unless }: Pick<InboxOp, "early" | "row" | "unless">): Answers["inbox"] => {
+    if (unless !== undefined && holds(row.run, unless)) return { result: "duplicate" }
     if (put.run(row.run, row.id, row.kind, row.payload, row.at) === 0) {
       const run = target.get(row.run)
       if (run !== undefined) return { result: isOver(text(run, "status")) ? "closed" : "duplicate" }

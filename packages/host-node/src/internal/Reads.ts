@@ -8,22 +8,17 @@ import * as AccessSql from "./AccessSql.ts"
 import * as AuditSql from "./AuditSql.ts"
 import * as ChangeSql from "./ChangeSql.ts"
 import * as EndpointSql from "./EndpointSql.ts"
-import * as EntryLines from "./EntryLines.ts"
+import * as EntrySql from "./EntrySql.ts"
 import * as EventSql from "./EventSql.ts"
 import * as RestoreSql from "./RestoreSql.ts"
 import * as RetentionSql from "./RetentionSql.ts"
 import {
-  damaged,
   dueRuns,
   dueServed,
-  journalRows,
-  type LeanQuery,
   number,
   numberOrNull,
   ownWorkflows,
-  placedRows,
   prepare,
-  prepareLean,
   type Row,
   runColumns,
   text,
@@ -50,7 +45,7 @@ export const make = (db: DatabaseSync) => {
     db,
     "SELECT id FROM runs WHERE id >= ?1 AND id < ?1 || char(0x10ffff) ORDER BY id LIMIT ?2"
   )
-  const journal = { placed: prepareLean(db, placedRows), all: prepareLean(db, journalRows) }
+  const entries = EntrySql.read(db)
   const blob = prepare(db, "SELECT data FROM blobs WHERE hash = ?")
   const inboxOf = prepare(
     db,
@@ -155,8 +150,7 @@ export const make = (db: DatabaseSync) => {
     entries: (id: string, from: number, limit: number) => {
       const row = ofRun.get(id)
       if (row === undefined) return []
-      const workflow = EntryLines.workflowOf({ workflow: text(row, "workflow"), version: text(row, "version") })
-      return entries(journal, number(row, "key"), workflow, from, limit)
+      return entries(row, from, limit)
     },
     ...ChangeSql.reads(db),
     blob: (hash: string) => orNull(blob.get(hash), (row) => text(row, "data")),
@@ -222,39 +216,6 @@ export const make = (db: DatabaseSync) => {
 
 /** As the list of an IN. */
 const kinds = (names: ReadonlyArray<string>): string => names.map((name) => `'${name}'`).join(", ")
-
-/**
- * The entries from `from` on, out of rows that hold several. Most hold two or
- * more, so half as many rows as entries are asked for at a time. Those without
- * a place in the index come last, and are looked for when there are no others.
- */
-const entries = (
-  journal: Record<"placed" | "all", LeanQuery>,
-  key: number,
-  workflow: string | undefined,
-  from: number,
-  limit: number
-): ReadonlyArray<string> => {
-  const found: Array<string> = []
-  for (let query = journal.placed; found.length < limit;) {
-    const wanted = Math.ceil(Math.min(limit - found.length, mostRows) / 2)
-    const rows = query.all(key, from + found.length, wanted)
-    for (const [last, text] of rows) {
-      if (typeof last !== "number" || typeof text !== "string") throw damaged("entries")
-      const lines = EntryLines.decode(text, workflow)
-      const first = last + 1 - lines.length
-      const next = from + found.length
-      if (first > next) throw new Error(`entries are missing from the journal: those from ${next} up to ${first - 1}`)
-      for (let index = next - first; index < lines.length; index++) found.push(lines[index]!)
-    }
-    if (rows.length === wanted) continue
-    if (query === journal.all) break
-    query = journal.all
-  }
-  return found.length > limit ? found.slice(0, limit) : found
-}
-
-const mostRows = 10_000
 
 const orNull = <A>(row: Row | undefined, decode: (row: Row) => A): A | null => row === undefined ? null : decode(row)
 

@@ -36,6 +36,25 @@ export const messageTests = (test: Test): void => {
       assert.strictEqual((yield* backend.inbox("r")).length, 1)
     }))
 
+  test("an inbox row is a duplicate where the journal has come to hold it since its sender has looked", (backend) =>
+    Effect.gen(function*() {
+      const unless = (from: number, text: string) => ({ from, holds: (entry: string) => entry.includes(text) })
+      yield* backend.write([startOwned("r"), commit("r", 0, ["\"one\""]), inbox("r", "i")])
+      yield* backend.write([commit("r", 1, ["\"two i\"", "\"three\""], { consumed: ["i"] })])
+      assert.deepStrictEqual(yield* one(backend, { ...inbox("r", "i"), unless: unless(1, "two i") }), {
+        result: "duplicate"
+      })
+      assert.deepStrictEqual(yield* backend.inbox("r"), [])
+      for (const [id, from, text] of [["a", 2, "two i"], ["b", 0, "none"], ["c", 9, "two i"]] as const) {
+        assert.strictEqual((yield* one(backend, { ...inbox("r", id), unless: unless(from, text) })).result, "accepted")
+      }
+      yield* backend.write([commit("r", 3, [], { consumed: ["a", "b", "c"] }), end("r", 3, "\"over i\"")])
+      assert.deepStrictEqual(yield* one(backend, { ...inbox("r", "i"), unless: unless(0, "i") }), { result: "closed" })
+      assert.deepStrictEqual(yield* one(backend, { ...inbox("none", "i"), unless: unless(0, "i") }), {
+        result: "unknown"
+      })
+    }))
+
   test("the answer to a row says who owns the run, and whether nothing else is in its inbox", (backend) =>
     Effect.gen(function*() {
       yield* backend.write([startOwned("r"), start("free")])

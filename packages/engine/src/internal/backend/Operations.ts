@@ -169,13 +169,20 @@ export interface LeaveOp {
 /**
  * Puts a row into a run's inbox and makes the run due (at its release, if it has
  * an owner). The answer is the acknowledgement: `unknown` and `closed` are about
- * the run, `duplicate` is about rows that are still in the inbox.
+ * the run, `duplicate` is about rows that are still in the inbox, and about
+ * entries that `unless` finds.
  */
 export interface InboxOp extends Acted {
   readonly op: "inbox"
   readonly row: InboxRow
   /** Keeps the row for a run that does not exist yet; its start puts the row into its inbox. */
   readonly early?: boolean
+  /**
+   * The row is a duplicate where an entry of the run's journal holds it, `from` on:
+   * whoever sends it has looked at those before, and the run may have taken a row of
+   * this id since. Looked at in the transaction, so that it is in one of both.
+   */
+  readonly unless?: { readonly from: number; readonly holds: (entry: string) => boolean }
 }
 
 /**
