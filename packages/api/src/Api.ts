@@ -14,6 +14,7 @@ import { Idempotency } from "./Idempotency.ts"
 import * as Described from "./internal/Described.ts"
 import { JournalGroup } from "./JournalGroup.ts"
 import { PolicyGroup } from "./PolicyGroup.ts"
+import { PauseGroup, QueuesGroup } from "./QueuesGroup.ts"
 import { RetentionGroup } from "./RetentionGroup.ts"
 import { RunsGroup } from "./RunsGroup.ts"
 import { SchedulesGroup } from "./SchedulesGroup.ts"
@@ -24,6 +25,7 @@ import { SpendingGroup } from "./SpendingGroup.ts"
 import { StepsGroup } from "./StepsGroup.ts"
 import { StreamsGroup } from "./StreamsGroup.ts"
 import { SystemGroup } from "./SystemGroup.ts"
+import { TasksGroup } from "./TasksGroup.ts"
 import { TenantsGroup } from "./TenantsGroup.ts"
 import { WorkflowsGroup } from "./WorkflowsGroup.ts"
 
@@ -51,6 +53,9 @@ export class Api extends HttpApi.make("fermata")
   .add(AccessGroup)
   .add(AuditGroup)
   .add(TenantsGroup)
+  .add(TasksGroup)
+  .add(QueuesGroup)
+  .add(PauseGroup)
   .middleware(Idempotency)
   .middleware(Access)
   .prefix("/api")

@@ -2,10 +2,11 @@
  * Why a request is refused before any verb of the engine is asked, or failed
  * for no fault of its own.
  */
+import { QueueFull } from "@fermata/core/TaskErrors"
 import { QuotaReached } from "@fermata/core/Tenant"
 import * as Schema from "effect/Schema"
 
-export { QuotaReached }
+export { QueueFull, QuotaReached }
 
 /** The request is not as its route wants it. Nothing was done. */
 export class BadRequest extends Schema.TaggedError<BadRequest>()("BadRequest", {

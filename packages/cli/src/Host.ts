@@ -19,6 +19,7 @@ import { Retention } from "@fermata/engine/Retention"
 import { Runs } from "@fermata/engine/Runs"
 import { CurrentSource, type Source } from "@fermata/engine/Secrets"
 import { Store } from "@fermata/engine/Store"
+import { Tasks } from "@fermata/engine/Tasks"
 import { Tenants } from "@fermata/engine/Tenants"
 import { Version } from "@fermata/engine/Workflows"
 import * as NodeHost from "@fermata/host-node/NodeHost"
@@ -106,6 +107,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
           Events.layer,
           Retention.layer,
           Runs.layer,
+          Tasks.layer,
           Tenants.layer
         ).pipe(
           Layer.provideMerge(engine),
@@ -231,6 +233,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       runs: Context.get(context, Runs),
       bulk: Context.get(context, Bulk),
       tokens: Context.get(context, AccessTokens),
+      tasks: Context.get(context, Tasks),
       tenants: Context.get(context, Tenants),
       retention: Context.get(context, Retention),
       audit: Context.get(context, AuditLog),

@@ -15,6 +15,7 @@ import type { Engine } from "@fermata/engine/Engine"
 import type { Events } from "@fermata/engine/Events"
 import type { Retention } from "@fermata/engine/Retention"
 import type { Runs } from "@fermata/engine/Runs"
+import type { Tasks } from "@fermata/engine/Tasks"
 import type { Tenants } from "@fermata/engine/Tenants"
 import type * as Effect from "effect/Effect"
 import type { CommandFailed } from "./CommandFailed.ts"
@@ -40,6 +41,22 @@ export interface Operator {
   readonly tenants: Pick<Tenants["Service"], "limit" | "list">
   /** What is deleted there, and for how long runs are kept. */
   readonly retention: Retention["Service"]
+  /** Tasks and their queues. */
+  readonly tasks: Pick<
+    Tasks["Service"],
+    | "attempts"
+    | "cancel"
+    | "configure"
+    | "dispatch"
+    | "enqueue"
+    | "list"
+    | "pause"
+    | "queues"
+    | "resume"
+    | "retry"
+    | "setDispatch"
+    | "show"
+  >
   /** Who did what there. */
   readonly audit: AuditLog["Service"]
   /** What steps say while they work. */

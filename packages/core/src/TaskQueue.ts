@@ -44,6 +44,15 @@ export const QueueSettings = Schema.Struct({
 })
 export interface QueueSettings extends Schema.Schema.Type<typeof QueueSettings> {}
 
+/** Whether tasks are given out at all, of whichever queue. */
+export const Dispatch = Schema.Struct({
+  paused: Schema.Boolean,
+  /** Who has last paused it or let it go on, and when (ms since the epoch); absent where nobody has. */
+  by: Schema.optionalKey(Schema.String),
+  at: Schema.optionalKey(Schema.Finite)
+})
+export interface Dispatch extends Schema.Schema.Type<typeof Dispatch> {}
+
 /** A queue, and how it stands. */
 export const TaskQueue = Schema.Struct({
   name: Schema.String,

@@ -18,8 +18,8 @@ export interface Standing {
   readonly reason?: string
   readonly error?: string
   readonly run?: string
-  /** Queues that are paused, by whom: its own, or the one of all tenants. */
-  readonly paused?: { readonly queue: string; readonly by?: string }
+  /** What is paused, and by whom: its own queue, that of all tenants, or all queues where none is named. */
+  readonly paused?: { readonly queue?: string; readonly by?: string }
   /** Whether any worker serves its queue; and whether one of them has its adapter. */
   readonly isServed: boolean
   readonly hasAdapter: boolean
@@ -60,7 +60,8 @@ export const of = (task: Standing): string => {
 const waits = (task: Standing): string => {
   const { adapter, before, full, lane, laneFull, laneOpensAt, notBefore, now, paused, queue, queueOpensAt } = task
   if (paused !== undefined) {
-    return `It waits because queue ${paused.queue} is paused${paused.by === undefined ? "" : ` by ${paused.by}`}.`
+    const by = paused.by === undefined ? "" : ` by ${paused.by}`
+    return `It waits because ${paused.queue === undefined ? "all queues are" : `queue ${paused.queue} is`} paused${by}.`
   }
   if (notBefore !== undefined && notBefore > now) {
     return task.failures > 0

@@ -218,6 +218,8 @@ export interface Backend extends RetentionReads {
   readonly taskStanding: (id: string, most: number) => Effect.Effect<TaskStanding | null, StorageFailed>
   /** Tasks of this owner that are to stop. */
   readonly stopping: (owner: string) => Effect.Effect<ReadonlyArray<TaskRow>, StorageFailed>
+  /** The row of this queue, and of all queues (`everyQueue`); null where nobody has set it up and it has had no task. */
+  readonly queue: (name: string) => Effect.Effect<QueueRow | null, StorageFailed>
   /** Queues that were set up or have had a task, by name; those of one tenant when given. */
   readonly queues: (tenant?: string) => Effect.Effect<ReadonlyArray<QueueRow>, StorageFailed>
   readonly definitions: Effect.Effect<ReadonlyArray<DefinitionRow>, StorageFailed>

@@ -141,6 +141,7 @@ export const make = (store: MemoryStore): Backend => {
     taskAttempts: (task) => Effect.sync(() => MemoryTasks.attempts(store, task)),
     taskStanding: (id, most) => Effect.sync(() => MemoryTasks.standing(store, id, most)),
     stopping: (owner) => Effect.sync(() => MemoryTasks.stopping(store, owner)),
+    queue: (name) => Effect.sync(() => store.tasks.queues.get(name) ?? null),
     queues: (tenant) => Effect.sync(() => MemoryTasks.queues(store, tenant)),
     definitions: Effect.sync(definitions),
     definition: (name, version) => Effect.sync(() => store.definitions.get(pair(name, version)) ?? null),

@@ -26,7 +26,7 @@ import * as Lanes from "./internal/tasks/Lanes.ts"
 import { retryOf } from "./internal/tasks/Limits.ts"
 import type { TaskTables } from "./internal/tasks/Tables.ts"
 
-export { emptyQueue } from "./internal/tasks/Tables.ts"
+export { emptyQueue, everyQueue } from "./internal/tasks/Tables.ts"
 export type { TaskTables } from "./internal/tasks/Tables.ts"
 
 /** What applies the operations on tasks, by their names. */

@@ -8,7 +8,7 @@
  */
 import type * as Task from "@fermata/core/Task"
 import { QueueFull, QueueRefused, TaskConflict, TaskNotFound, TaskNotHeld, TaskRefused } from "@fermata/core/TaskErrors"
-import type { QueueSettings, TaskQueue } from "@fermata/core/TaskQueue"
+import type { Dispatch, QueueSettings, TaskQueue } from "@fermata/core/TaskQueue"
 import * as TaskSentence from "@fermata/core/TaskSentence"
 import * as Tenant from "@fermata/core/Tenant"
 import * as Context from "effect/Context"
@@ -23,6 +23,7 @@ import type {
   EnqueueOp,
   Op,
   QueueOp,
+  QueueRow,
   RetryTaskOp,
   StorageFailed,
   TaskOutcome
@@ -37,6 +38,7 @@ import * as Serving from "./internal/tasks/Serving.ts"
 import * as TaskSettings from "./internal/tasks/TaskSettings.ts"
 import * as TaskViews from "./internal/tasks/TaskViews.ts"
 import type { LeasedTask, ServeOptions } from "./internal/tasks/Work.ts"
+import * as TaskTables from "./TaskTables.ts"
 
 export { HandedOver, TaskFailed } from "./internal/tasks/Work.ts"
 export type { LeasedTask, ServeOptions } from "./internal/tasks/Work.ts"
@@ -58,6 +60,8 @@ export class Tasks extends Context.Service<Tasks, {
   readonly list: (filter?: Task.TaskFilter) => Effect.Effect<ReadonlyArray<Task.Task>, StorageFailed>
   /** One of them with its payload, its result, and how it stands. */
   readonly show: (task: string) => Effect.Effect<Task.TaskPage, TaskNotFound | StorageFailed>
+  /** One of them as lists have it. */
+  readonly find: (task: string) => Effect.Effect<Task.Task, TaskNotFound | StorageFailed>
   /** Its attempts, in their order. */
   readonly attempts: (task: string) => Effect.Effect<ReadonlyArray<Task.TaskAttempt>, TaskNotFound | StorageFailed>
   /**
@@ -123,6 +127,10 @@ export class Tasks extends Context.Service<Tasks, {
     queue: string,
     options: { readonly by: string }
   ) => Effect.Effect<TaskQueue, QueueRefused | StorageFailed>
+  /** Whether tasks are given out at all: kept in the store, for whoever works on it. */
+  readonly dispatch: Effect.Effect<Dispatch, StorageFailed>
+  /** Stops giving out tasks of any queue, of any tenant too, or goes on with it; those at work go on. */
+  readonly setDispatch: (paused: boolean, options: { readonly by: string }) => Effect.Effect<Dispatch, StorageFailed>
 }>()("@fermata/engine/Tasks") {
   /** Those of the store and the engine of this process. */
   static readonly layer: Layer.Layer<Tasks, never, Engine> = Layer.effect(
@@ -157,7 +165,14 @@ export class Tasks extends Context.Service<Tasks, {
         const id = yield* CurrentTenant.idOf(task)
         const op = { op: "settleTask", task: id, by: { attempt }, now: now(), outcome } as const
         const { task: row } = yield* written(writer.patience.persist(writer.write(op)))
-        return row === null ? yield* notHeld(id, attempt) : TaskViews.taskOf(row)
+        return TaskViews.taskOf(row ?? (yield* settledBefore(id, attempt, outcome)))
+      })
+      /** Whoever says once more what was said of an attempt is told what it has come to; anybody else does not have it. */
+      const settledBefore = Effect.fnUntraced(function*(id: string, attempt: number, { _tag }: TaskOutcome) {
+        const attempts = yield* backend.taskAttempts(id)
+        const row = yield* backend.task(id)
+        const said = attempts.find((one) => one.attempt === attempt)?.outcome
+        return row !== null && said === _tag.toLowerCase() ? row : yield* notHeld(id, attempt)
       })
       const notHeld = Effect.fnUntraced(function*(id: string, attempt: number) {
         const row = yield* backend.task(id)
@@ -171,16 +186,19 @@ export class Tasks extends Context.Service<Tasks, {
       const change = Effect.fnUntraced(function*(
         queue: string,
         change: Pick<QueueOp, "limits" | "paused">,
-        { action, by, detail = {} }: Pick<Acting.What, "action" | "by" | "detail">
+        what: Pick<Acting.What, "action" | "by" | "detail">
       ) {
-        const name = yield* TaskSettings.nameOf(queue)
+        return yield* changed(yield* TaskSettings.nameOf(queue), change, what, TaskViews.queueOf)
+      })
+      const changed = Effect.fnUntraced(function*<View>(
+        name: string,
+        change: Pick<QueueOp, "limits" | "paused">,
+        { action, by, detail = {} }: Pick<Acting.What, "action" | "by" | "detail">,
+        viewOf: (row: QueueRow) => View
+      ) {
         const op: QueueOp = { op: "queue", name, ...change, by: by ?? "unknown", now: now() }
-        const { row } = yield* act(
-          op,
-          { action, target: name, by, detail },
-          ({ row }: Answers["queue"]) => TaskViews.queueOf(row)
-        )
-        return TaskViews.queueOf(row)
+        const { row } = yield* act(op, { action, target: name, by, detail }, ({ row }) => viewOf(row))
+        return viewOf(row)
       })
 
       const lease = Effect.fnUntraced(function*(
@@ -243,6 +261,10 @@ export class Tasks extends Context.Service<Tasks, {
         show: Effect.fn("Tasks.show")(function*(task) {
           const standing = yield* backend.taskStanding(yield* reached(task), TaskSentence.mostBefore)
           return standing === null ? yield* new TaskNotFound({ task }) : TaskViews.pageOf(standing, now())
+        }),
+        find: Effect.fn("Tasks.find")(function*(task) {
+          const row = yield* backend.task(yield* reached(task))
+          return row === null ? yield* new TaskNotFound({ task }) : TaskViews.taskOf(row)
         }),
         attempts: Effect.fn("Tasks.attempts")(function*(task) {
           const id = yield* reached(task)
@@ -332,6 +354,11 @@ export class Tasks extends Context.Service<Tasks, {
             by,
             detail: TaskSettings.detailOf(checked)
           })
+        }),
+        dispatch: Effect.map(backend.queue(TaskTables.everyQueue), TaskViews.dispatchOf),
+        setDispatch: Effect.fn("Tasks.setDispatch")(function*(paused, { by }) {
+          const action = paused ? "dispatch.pause" : "dispatch.resume"
+          return yield* changed(TaskTables.everyQueue, { paused }, { action, by }, TaskViews.dispatchOf)
         }),
         pause: Effect.fn("Tasks.pause")((queue, { by }) =>
           change(queue, { paused: true }, { action: "queue.pause", by })

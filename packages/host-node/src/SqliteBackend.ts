@@ -128,6 +128,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       taskAttempts: (task) => read(() => reads.taskAttempts(task)),
       taskStanding: (id, most) => read(() => reads.taskStanding(id, most)),
       stopping: (owner) => read(() => reads.stopping(owner)),
+      queue: (name) => read(() => reads.queue(name)),
       queues: (tenant) => read(() => reads.queues(tenant)),
       definitions: read(reads.definitions),
       definition: (name, version) => read(() => reads.definition(name, version)),

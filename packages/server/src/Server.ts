@@ -18,6 +18,7 @@ import type { Runs } from "@fermata/engine/Runs"
 import { Schedules } from "@fermata/engine/Schedules"
 import { Sensors } from "@fermata/engine/Sensors"
 import type { Store } from "@fermata/engine/Store"
+import { Tasks } from "@fermata/engine/Tasks"
 import { Tenants } from "@fermata/engine/Tenants"
 import { Sources } from "@fermata/operations/Sources"
 import type * as Context from "effect/Context"
@@ -51,6 +52,7 @@ import * as SpendingHandlers from "./internal/SpendingHandlers.ts"
 import * as StepsHandlers from "./internal/StepsHandlers.ts"
 import * as StreamsHandlers from "./internal/StreamsHandlers.ts"
 import * as SystemHandlers from "./internal/SystemHandlers.ts"
+import * as TasksHandlers from "./internal/TasksHandlers.ts"
 import * as TenantsHandlers from "./internal/TenantsHandlers.ts"
 import * as WorkflowsHandlers from "./internal/WorkflowsHandlers.ts"
 import { longestName, type ServerOptions } from "./ServerOptions.ts"
@@ -97,11 +99,22 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
         StreamsHandlers.layer,
         SystemHandlers.layer,
         AuditHandlers.layer,
-        TenantsHandlers.layer
+        TenantsHandlers.layer,
+        TasksHandlers.layer(options.operatorKinds ?? ["operator"]),
+        TasksHandlers.queuesLayer,
+        TasksHandlers.pauseLayer
       ]),
       Layer.provide(Requests.layer),
       Layer.provide(HttpServer.layerServices),
-      Layer.provide([AccessTokens.layer, AuditLog.layer, Bulk.layer, Retention.layer, Schedules.layer, Tenants.layer]),
+      Layer.provide([
+        AccessTokens.layer,
+        AuditLog.layer,
+        Bulk.layer,
+        Retention.layer,
+        Schedules.layer,
+        Tasks.layer,
+        Tenants.layer
+      ]),
       Layer.provideMerge(Streams.layer(options.streams))
     )
   ).pipe(

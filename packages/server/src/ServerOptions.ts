@@ -25,6 +25,8 @@ export interface ServerOptions {
   readonly proxies?: ReadonlyArray<string>
   /** The agents that `GET /api/agents` tells of; none when absent. */
   readonly agents?: ReadonlyArray<AgentHead>
+  /** The kinds of small tasks that `POST /api/tasks/queue` takes; `operator` alone when absent. */
+  readonly operatorKinds?: ReadonlyArray<string>
   /** The longest body (bytes) that is read; 2 MiB when absent. */
   readonly maxBody?: number
   /** How many requests are answered at once. One more is refused with 429 and `Retry-After`. */

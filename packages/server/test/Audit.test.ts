@@ -12,6 +12,7 @@ import { Schedules } from "@fermata/engine/Schedules"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
 import { Store } from "@fermata/engine/Store"
+import { Tasks } from "@fermata/engine/Tasks"
 import { act, commit, inbox, start } from "@fermata/testing/backend/Fixtures"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Effect, Layer, Redacted, Schema } from "effect"
@@ -37,7 +38,9 @@ const pay = Step.make("pay", {
 const weigh = Step.make("weigh", { onCrash: "rerun", run: () => Effect.void })
 
 const app = Served.layer({}, ServerAccess.layerTokens()).pipe(
-  Layer.provideMerge(Layer.mergeAll(Runs.layer, Feed.layer, Chunks.layerMemory, AuditLog.layer, Schedules.layer)),
+  Layer.provideMerge(
+    Layer.mergeAll(Runs.layer, Feed.layer, Chunks.layerMemory, AuditLog.layer, Schedules.layer, Tasks.layer)
+  ),
   Layer.provideMerge(
     Order.toLayer(({ id }) =>
       Effect.gen(function*() {
@@ -105,7 +108,13 @@ const answered = Effect.gen(function*() {
   return rule!.id
 })
 
-type Needs = AccessTokens | Runs | Schedules | Store | TestHost
+/** A task that waits. */
+const queued = Effect.gen(function*() {
+  const { task } = yield* (yield* Tasks).enqueue({ kind: "work", payload: canary })
+  return task.id
+})
+
+type Needs = AccessTokens | Runs | Schedules | Store | Tasks | TestHost
 
 /** A request that does something, and the action that it is. */
 interface Doing {
@@ -237,6 +246,21 @@ const acts: Readonly<Record<string, Doing>> = {
     )
   ),
   "tenants.limit": plain("tenant.limit", "/api/tenants/acme/quotas", { openRuns: 5 }),
+  "tasks.add": plain("task.add", "/api/tasks", { kind: "work", payload: canary }),
+  "tasks.queue": plain("task.add", "/api/tasks/queue", { message: canary }),
+  "tasks.cancel": doing("task.cancel", Effect.map(queued, (id) => [`/api/tasks/${id}/cancel`, {}] as const)),
+  "tasks.retry": doing(
+    "task.retry",
+    Effect.gen(function*() {
+      const id = yield* queued
+      yield* (yield* Tasks).cancel(id, { by: "root" })
+      return [`/api/tasks/${id}/retry`] as const
+    })
+  ),
+  "queues.configure": plain("queue.configure", "/api/queues/reports", { concurrency: 2 }),
+  "queues.pause": plain("queue.pause", "/api/queues/reports/pause", undefined),
+  "queues.resume": plain("queue.resume", "/api/queues/reports/resume", undefined),
+  "pause.set": plain("dispatch.pause", "/api/pause", { paused: true }),
   "access.createToken": plain("token.create", "/api/tokens", { name: "ci", scopes: ["read"] }),
   "access.removeToken": doing(
     "token.remove",
@@ -258,6 +282,9 @@ const acts: Readonly<Record<string, Doing>> = {
 
 /** Routes that are asked as those that write are, and do nothing of their own: what is due is fired anyway. */
 const looks = ["contracts.check", "schedules.tick", "sources.test"]
+
+/** What workers elsewhere say as a matter of course: their tasks tell of it, and no audit. */
+const traffic = ["queues.lease", "tasks.extend", "tasks.complete", "tasks.fail", "tasks.release"]
 
 const writes = routes.filter(({ method }) => method !== "GET")
 
@@ -288,13 +315,16 @@ const lines = Effect.flatMap(Store, ({ backend }) => backend.auditChain(0, 1_000
 
 describe("the audit of a server", () => {
   it("knows every route by which somebody does something", () => {
-    assert.deepStrictEqual(writes.map(({ name }) => name).toSorted(), [...Object.keys(acts), ...looks].toSorted())
+    assert.deepStrictEqual(
+      writes.map(({ name }) => name).toSorted(),
+      [...Object.keys(acts), ...looks, ...traffic].toSorted()
+    )
   })
 
   it.effect("N-54: has one line for each act on each route, with the token of its caller, and nothing that was said", () =>
     Effect.gen(function*() {
       const ann = yield* caller("ann")
-      for (const route of writes.filter(({ name }) => !looks.includes(name))) {
+      for (const route of writes.filter(({ name }) => ![...looks, ...traffic].includes(name))) {
         const { action } = acts[route.name]!
         const ask = yield* prepared(route, ann)
         const before = (yield* lines).length

@@ -23,8 +23,8 @@ export const times = (most: number): (client: HttpClient.HttpClient) => HttpClie
 
 type Call = Effect.Effect<HttpClientResponse, HttpClientError>
 
-/** A tenant that has as many runs as it may have is full until one has ended, which may take days. */
-const full = Problem.typeOf("QuotaReached")
+/** A tenant that has as many runs as it may have, or a queue its tasks, is full until one has ended, which may take days. */
+const full: ReadonlySet<unknown> = new Set([Problem.typeOf("QuotaReached"), Problem.typeOf("QueueFull")])
 
 /** How long (ms) is waited where the server does not say, at first; twice as long each time. */
 const defaultWaitMs = 1_000
@@ -43,7 +43,7 @@ const again = (call: Call, left: number, waitMs: number): Call =>
       if (wanted > longestWaitMs) return response
       // Also so that what it says stands in the way of no connection.
       const said = yield* Effect.orElseSucceed(response.json, () => null)
-      if (Predicate.hasProperty(said, "type") && said.type === full) return response
+      if (Predicate.hasProperty(said, "type") && full.has(said.type)) return response
       yield* Effect.sleep(wanted * (1 + spread * (yield* Random.next)))
       return yield* again(call, left - 1, waitMs * 2)
     })

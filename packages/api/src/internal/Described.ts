@@ -34,7 +34,10 @@ export const groups: Readonly<Record<string, string>> = {
   audit: "Who has done what, in a chain that shows whether it was changed.",
   access: "Who calls, logins of browsers, and tokens.",
   schedules: "Schedules: what is started at which times, and what became of them.",
-  tenants: "Tenants: namespaces of the store, and what each may have."
+  tenants: "Tenants: namespaces of the store, and what each may have.",
+  tasks: "Tasks: work that waits in queues until a worker takes it.",
+  queues: "Queues of tasks: what each lets through, and the tasks that it gives to workers.",
+  pause: "Whether tasks are given out at all."
 }
 
 /** What each route does, in a few words. */
@@ -128,7 +131,25 @@ export const routes: Readonly<Record<string, string>> = {
   "schedules.next": "List the next slots",
   "tenants.list": "List tenants",
   "tenants.get": "Look at a tenant",
-  "tenants.limit": "Set what a tenant may have"
+  "tenants.limit": "Set what a tenant may have",
+  "tasks.list": "List tasks, the last added first",
+  "tasks.add": "Add a task to a queue",
+  "tasks.queue": "Add a small task of an operator",
+  "tasks.get": "Look at a task, and at what it waits for",
+  "tasks.attempts": "List the attempts of a task",
+  "tasks.cancel": "Cancel a task",
+  "tasks.retry": "Have a task tried again",
+  "tasks.extend": "Say that a task is still at work",
+  "tasks.complete": "Say that a task is done",
+  "tasks.fail": "Say that an attempt has failed",
+  "tasks.release": "Give a task back",
+  "queues.list": "List queues",
+  "queues.configure": "Set what a queue lets through",
+  "queues.pause": "Give out no further task of a queue",
+  "queues.resume": "Give out tasks of a queue again",
+  "queues.lease": "Take tasks of a queue, as a worker",
+  "pause.get": "Look whether tasks are given out",
+  "pause.set": "Give out no tasks at all, or go on"
 }
 
 type Json = Record<string, unknown>

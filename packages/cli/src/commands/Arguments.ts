@@ -86,6 +86,12 @@ export const age = (name: string, description: string) =>
     )
   )
 
+/** The values of the options that are given, by their names. */
+export const given = (options: Readonly<Record<string, Option.Option<unknown>>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(options).flatMap(([name, value]) => Option.isNone(value) ? [] : [[name, value.value]])
+  )
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------

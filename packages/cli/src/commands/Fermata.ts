@@ -12,6 +12,7 @@ import { commandEvents } from "./Events.ts"
 import { commandInit } from "./Init.ts"
 import { commandMcp } from "./Mcp.ts"
 import { commandPolicy } from "./Policy.ts"
+import { commandQueue } from "./Queue.ts"
 import { commandReplay } from "./Replay.ts"
 import { commandRetention } from "./Retention.ts"
 import { commandRun } from "./Run.ts"
@@ -19,6 +20,7 @@ import { commandRuns } from "./Runs.ts"
 import { commandServe } from "./Serve.ts"
 import { commandSignal } from "./Signal.ts"
 import { commandStatus } from "./Status.ts"
+import { commandTasks } from "./Tasks.ts"
 import { commandTenants } from "./Tenants.ts"
 import { commandToken } from "./Token.ts"
 import { commandUpgrade } from "./Upgrade.ts"
@@ -49,6 +51,8 @@ export const commandFermata = Command.make("fermata").pipe(
     commandEmit,
     commandEvents,
     commandContracts,
+    commandTasks,
+    commandQueue,
     commandWorker,
     commandWorkers,
     commandServe,

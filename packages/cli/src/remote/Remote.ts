@@ -14,6 +14,7 @@ import * as Calls from "./Calls.ts"
 import * as Patience from "./Patience.ts"
 import * as RemoteRuns from "./RemoteRuns.ts"
 import * as RemoteStreams from "./RemoteStreams.ts"
+import * as RemoteTasks from "./RemoteTasks.ts"
 
 /** A server that lets this command in, and the options of the command as whoever it is there. */
 export interface Opened {
@@ -120,6 +121,7 @@ export const open = (
         set: (limits) => ask(client.retention.set({ payload: limits })),
         unset: (scope) => ask(client.retention.unset({ query: scope }))
       },
+      tasks: RemoteTasks.make(calls),
       audit: {
         list: ({ action, before, limit = 50, run, since, who } = {}) => {
           const wanted = {

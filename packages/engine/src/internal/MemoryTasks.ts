@@ -4,7 +4,7 @@ import type { LaneRow, QueueRow, TaskAttemptRow, TaskRow, TaskRowFilter, TaskSta
 import type { MemoryChanges } from "./MemoryChanges.ts"
 import { at, type MemoryStore, pair } from "./MemoryStore.ts"
 import type { MemoryTasks, StoredTask } from "./MemoryTaskStore.ts"
-import { emptyQueue, type TaskTables } from "./tasks/Tables.ts"
+import { emptyQueue, everyQueue, type TaskTables } from "./tasks/Tables.ts"
 
 /** The tables, for what is written. */
 export const tables = (changes: MemoryChanges, send: TaskTables["send"]): TaskTables => {
@@ -160,7 +160,7 @@ export const stopping = ({ tasks }: MemoryStore, owner: string): ReadonlyArray<T
 
 export const queues = ({ tasks }: MemoryStore, tenant: string | undefined): ReadonlyArray<QueueRow> =>
   [...tasks.queues.values()]
-    .filter(({ name }) => Tenant.reaches(tenant, name))
+    .filter(({ name }) => name !== everyQueue && Tenant.reaches(tenant, name))
     .sort((a, b) => a.name < b.name ? -1 : 1)
 
 export const standing = ({ tasks }: MemoryStore, id: string, most: number): TaskStanding | null => {
@@ -176,6 +176,7 @@ export const standing = ({ tasks }: MemoryStore, id: string, most: number): Task
     task: row,
     queue,
     base: local === row.queue ? queue : tasks.queues.get(local) ?? emptyQueue(local),
+    every: tasks.queues.get(everyQueue) ?? null,
     lane: (tasks.lanes.get(pair(row.queue, row.lane)) ?? []).find(({ adapter }) => adapter === row.adapter) ?? null,
     before: Math.min(most, before.length),
     servers: [...tasks.servers.values()]

@@ -9,7 +9,7 @@ import type {
   TaskServerRow,
   TaskStanding
 } from "@fermata/engine/Backend"
-import { emptyQueue } from "@fermata/engine/TaskTables"
+import { emptyQueue, everyQueue } from "@fermata/engine/TaskTables"
 import type { DatabaseSync, SQLInputValue } from "node:sqlite"
 import { number, numberOrNull, prepare, type Row, text, textOrNull } from "./Rows.ts"
 
@@ -218,14 +218,19 @@ export const reads = (db: DatabaseSync) => {
     taskAttempts: (task: string): ReadonlyArray<TaskAttemptRow> =>
       attempts.all(task).map((row) => toAttempt(task, row)),
     stopping: (owner: string): ReadonlyArray<TaskRow> => stopping.all(owner).map(toTask),
+    queue: (name: string): QueueRow | null => {
+      const row = queue.get(name)
+      return row === undefined ? null : toQueue(row)
+    },
     queues: (tenant?: string): ReadonlyArray<QueueRow> =>
-      queues.all().map(toQueue).filter(({ name }) => Tenant.reaches(tenant, name)),
+      queues.all().map(toQueue).filter(({ name }) => name !== everyQueue && Tenant.reaches(tenant, name)),
     taskStanding: (id: string, most: number): TaskStanding | null => {
       const found = one.get(id)
       if (found === undefined) return null
       const task = toTask(found)
       const local = Tenant.local(task.queue)
       const own = queueOf(task.queue)
+      const every = queue.get(everyQueue)
       const row = lane.get(task.queue, task.lane, task.adapter)
       const counts = inLane.all(task.queue, task.lane).map(({ adapter }) =>
         number(
@@ -237,6 +242,7 @@ export const reads = (db: DatabaseSync) => {
         task,
         queue: own,
         base: local === task.queue ? own : queueOf(local),
+        every: every === undefined ? null : toQueue(every),
         lane: row === undefined ? null : toLane(row),
         before: Math.min(most, counts.reduce((sum, count) => sum + count, 0)),
         servers: servers.all(task.queue, local).map(toServer)

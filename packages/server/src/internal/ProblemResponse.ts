@@ -26,6 +26,7 @@ const writers = {
   BlobNotFound: Schema.encodeSync(Problem.of(ApiErrors.BlobNotFound)),
   RangeNotSatisfiable: Schema.encodeSync(Problem.of(ApiErrors.RangeNotSatisfiable)),
   TooManyRequests: Schema.encodeSync(Problem.of(ApiErrors.TooManyRequests)),
+  QueueFull: Schema.encodeSync(Problem.of(ApiErrors.QueueFull)),
   QuotaReached: Schema.encodeSync(Problem.of(ApiErrors.QuotaReached)),
   ServerFailed: Schema.encodeSync(Problem.of(ApiErrors.ServerFailed))
 }
@@ -55,7 +56,7 @@ export const of = (error: ApiError): HttpServerResponse.HttpServerResponse => {
 /** What its response says beside the problem. */
 export const headersOf = (error: ApiError): Record<string, string> => {
   if (error._tag === "MethodNotAllowed") return { allow: error.allowed.join(", ") }
-  if (error._tag === "TooManyRequests" || error._tag === "QuotaReached") {
+  if (error._tag === "TooManyRequests" || error._tag === "QuotaReached" || error._tag === "QueueFull") {
     return { "retry-after": String(error.retryAfter) }
   }
   if (error._tag === "Unauthorized") return challenge(error.reason === "missing" ? {} : { error: "invalid_token" })

@@ -130,6 +130,8 @@ export interface TaskStanding {
   readonly queue: QueueRow
   /** The queue of no tenant with its name; the same where its own is of none. */
   readonly base: QueueRow
+  /** What was said of all queues (`everyQueue`). */
+  readonly every: QueueRow | null
   readonly lane: LaneRow | null
   /** Tasks of its lane that go before it, counted up to so many as was asked. */
   readonly before: number

@@ -3,7 +3,7 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import type { LaneRow, LeaseOp, QueueRow, TaskAnswers, TaskRow } from "../backend/TaskOps.ts"
 import * as Lanes from "./Lanes.ts"
 import * as Limits from "./Limits.ts"
-import type { TaskTables } from "./Tables.ts"
+import { everyQueue, type TaskTables } from "./Tables.ts"
 
 /** `lose` takes back a task whose lease has ended. */
 export const lease = (
@@ -12,6 +12,8 @@ export const lease = (
   lose: (row: TaskRow, now: number) => void
 ): TaskAnswers["lease"] => {
   isSeen(tables, op)
+  // Nothing is given out of any queue, and whoever lets it go on is heard.
+  if (tables.queue(everyQueue)?.paused === true) return { tasks: [], next: null }
   const tasks: Array<TaskRow> = []
   while (tasks.length < op.limit) {
     const isMore = catchUp(tables, op.now, lose)

@@ -59,6 +59,9 @@ export interface TaskTables {
   readonly isInOutbox: (id: string) => boolean
 }
 
+/** The row that stands for all queues: while it is paused, nothing is given out. No queue is called so. */
+export const everyQueue = "*"
+
 /** A queue that nobody has set up, and that has nothing. */
 export const emptyQueue = (name: string): QueueRow => ({
   name,

@@ -1,7 +1,7 @@
 /** Rows of tasks as people and programs see them. */
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Task, TaskAttempt, TaskError, TaskPage } from "@fermata/core/Task"
-import type { QueueSettings, TaskQueue } from "@fermata/core/TaskQueue"
+import type { Dispatch, QueueSettings, TaskQueue } from "@fermata/core/TaskQueue"
 import * as TaskSentence from "@fermata/core/TaskSentence"
 import type { QueueLimits, QueueRow, TaskAttemptRow, TaskRow, TaskStanding } from "../../Backend.ts"
 import * as Limits from "./Limits.ts"
@@ -47,9 +47,9 @@ export const pageOf = (standing: TaskStanding, now: number): TaskPage => {
   }
 }
 
-export const sentenceOf = ({ base, before, lane, queue, servers, task }: TaskStanding, now: number): string => {
+export const sentenceOf = ({ base, before, every, lane, queue, servers, task }: TaskStanding, now: number): string => {
   const serving = servers.filter(({ seenAt }) => seenAt > now - servesMs)
-  const paused = [base, queue].find((one) => one.paused)
+  const paused = [...(every === null ? [] : [every]), base, queue].find((one) => one.paused)
   const full = base.concurrency !== null && base.allRunning >= base.concurrency
     ? { queue: base.name, most: base.concurrency }
     : queue.concurrency !== null && queue.running >= queue.concurrency
@@ -75,7 +75,12 @@ export const sentenceOf = ({ base, before, lane, queue, servers, task }: TaskSta
     ...(task.run === null ? {} : { run: task.run }),
     ...(paused === undefined
       ? {}
-      : { paused: { queue: paused.name, ...(paused.by === null ? {} : { by: paused.by }) } }),
+      : {
+        paused: {
+          ...(paused === every ? {} : { queue: paused.name }),
+          ...(paused.by === null ? {} : { by: paused.by })
+        }
+      }),
     isServed: serving.length > 0,
     hasAdapter: task.adapter === "" ||
       serving.some(({ adapters }) =>
@@ -108,6 +113,12 @@ export const queueOf = (row: QueueRow): TaskQueue => ({
   queued: row.queued,
   running: row.running,
   ...(row.opensAt === null ? {} : { opensAt: row.opensAt })
+})
+
+export const dispatchOf = (row: QueueRow | null): Dispatch => ({
+  paused: row?.paused ?? false,
+  ...(row?.by == null ? {} : { by: row.by }),
+  ...(row?.at == null ? {} : { at: row.at })
 })
 
 export const settingsOf = (row: QueueLimits): QueueSettings => {
