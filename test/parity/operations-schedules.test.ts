@@ -6,6 +6,7 @@ import { AuditLog } from "@fermata/engine/AuditLog"
 import { Runs } from "@fermata/engine/Runs"
 import { Schedules } from "@fermata/engine/Schedules"
 import * as Signal from "@fermata/engine/Signal"
+import { Tasks } from "@fermata/engine/Tasks"
 import { CrashExplorer, CrashHost } from "@fermata/testing"
 import { Clock, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
@@ -43,9 +44,9 @@ const interval = (everyMs: number, rest: Partial<ScheduleOptions> = {}): Schedul
 const verbs = (host: CrashHost.Host) =>
   host.use(Effect.provide(
     Effect.gen(function*() {
-      return { schedules: yield* Schedules, runs: yield* Runs, audit: yield* AuditLog }
+      return { schedules: yield* Schedules, runs: yield* Runs, audit: yield* AuditLog, tasks: yield* Tasks }
     }),
-    Layer.mergeAll(Schedules.layer, Runs.layer, AuditLog.layer)
+    Layer.mergeAll(Schedules.layer, Runs.layer, AuditLog.layer, Tasks.layer)
   ))
 
 /** Time passes minute by minute, with a host at work. */
@@ -184,6 +185,57 @@ describe("schedules", () => {
         [Math.floor(day / 305_000) - 1, 23, 95, 0, 23]
       )
       assert.strictEqual((yield* schedules.tick).started, 0)
+    }))
+
+  it.effect("R-16, R-17, R-19, R-21, R-24: a task is added for each slot, and one alone for all that were missed", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const first = yield* world.start(workflows)
+      const { schedules } = yield* verbs(first)
+      const task = { kind: "aibtc-checkin", priority: 5, subject: "check in", payload: { fleet: 1 } }
+      for (const name of ["a", "b", "c", "d", "e"]) {
+        yield* schedules.put(name, { spec: { everyMs: 305_000 }, target: { task } }, by)
+      }
+      const tasks = (of: string) =>
+        Effect.map(
+          world.backend.tasks({ limit: 99 }),
+          (rows) => rows.filter(({ source }) => source === `schedule:${of}`).toReversed()
+        )
+      yield* TestClock.adjust(300_000)
+      yield* first.settled
+      assert.isEmpty(yield* tasks("a"))
+      for (const wait of [5_000, 305_000]) {
+        yield* TestClock.adjust(wait)
+        yield* first.settled
+      }
+      const [one, ...others] = yield* tasks("a")
+      assert.deepInclude(one, { kind: "aibtc-checkin", priority: 5, subject: "check in", status: "queued" })
+      assert.deepStrictEqual([one, ...others].map((row) => row!.createdAt), [305_000, 610_000])
+      yield* first.kill
+      yield* TestClock.adjust(day)
+      const second = yield* world.restart(first, workflows)
+      yield* second.settled
+      for (const name of ["a", "b", "c", "d", "e"]) assert.lengthOf(yield* tasks(name), 3, name)
+      assert.strictEqual((yield* (yield* verbs(second)).schedules.tick).started, 0)
+    }))
+
+  it.effect("R-20, N-29: tasks of one key come from one schedule; one that waits for its task adds the next when that has ended", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const host = yield* world.start(workflows)
+      const { schedules, tasks } = yield* verbs(host)
+      const target = { task: { kind: "beat", dedupe: "fleet-heartbeat" } }
+      yield* schedules.put("fleet", { spec: { everyMs: minute }, target, overlap: "buffer-one" }, by)
+      const refused = yield* Effect.flip(schedules.put("other", { spec: { everyMs: minute }, target }, by))
+      assert.deepInclude(refused, { _tag: "ProducerTaken", owner: "fleet", producer: "fleet-heartbeat" })
+      yield* pass(host, 3)
+      assert.deepStrictEqual(yield* story(world, "fleet"), ["1 started", "2 skipped", "3 buffered"])
+      const [leased] = yield* tasks.lease({ queue: "default", owner: "w", leaseMs: minute })
+      yield* tasks.complete(leased!.id, leased!.attempts, null)
+      yield* host.settled
+      assert.deepStrictEqual(yield* story(world, "fleet"), ["1 started", "2 skipped", "3 started"])
+      const [last] = yield* schedules.firings("fleet", { limit: 1 })
+      assert.deepInclude(yield* schedules.show("fleet"), { running: [String(last!.task)] })
     }))
 
   it.effect("R-56: an interval of 0 or below is refused, and what else no schedule can be", () =>

@@ -7,6 +7,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as EventName from "./EventName.ts"
+import { TaskRequest } from "./Task.ts"
 
 /** The shortest interval (ms). */
 export const shortestIntervalMs = 1_000
@@ -47,8 +48,13 @@ export const EventTarget = Schema.Struct({
   event: Schema.Struct({ name: EventName.EventName, payload: Schema.optionalKey(Schema.Unknown) })
 })
 
+const { id: _id, notBefore: _notBefore, ...taskFields } = TaskRequest.fields
+
+/** A task for each slot; its source is the schedule, where it names none. */
+export const TaskTarget = Schema.Struct({ task: Schema.Struct(taskFields) })
+
 /** What is started. */
-export const ScheduleTarget = Schema.Union([WorkflowTarget, EventTarget])
+export const ScheduleTarget = Schema.Union([WorkflowTarget, EventTarget, TaskTarget])
 export type ScheduleTarget = typeof ScheduleTarget.Type
 
 /** What becomes of a slot that comes while a run of the schedule goes on. */
@@ -88,7 +94,7 @@ export const ScheduleOptions = Schema.Struct({
   delayMs: Schema.optionalKey(lengthMs),
   /** Each slot is fired up to so much (ms) later, always before the next one: how much follows from name and slot. */
   jitterMs: Schema.optionalKey(lengthMs),
-  /** `skip` when absent. */
+  /** When absent, `skip` for a workflow and `allow-all` for an event or a task, which waits in its queue. */
   overlap: Schema.optionalKey(Schema.Literals(overlaps)),
   /** `coalesce` when absent. */
   catchUp: Schema.optionalKey(Schema.Literals(catchUps)),
@@ -100,6 +106,10 @@ export const ScheduleOptions = Schema.Struct({
   note: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(1_000)))
 })
 export interface ScheduleOptions extends Schema.Schema.Type<typeof ScheduleOptions> {}
+
+/** What becomes of a slot that comes while what the last has started goes on. */
+export const overlapOf = ({ overlap, target }: Pick<ScheduleOptions, "overlap" | "target">): Overlap =>
+  overlap ?? ("workflow" in target ? "skip" : "allow-all")
 
 /** What became of a slot. */
 export const firingOutcomes = ["started", "skipped", "buffered", "failed"] as const
@@ -118,9 +128,10 @@ export const Firing = Schema.Struct({
   outcome: Schema.Literals(firingOutcomes),
   /** Slots before this one that passed while nothing was at work, and for which nothing was started. */
   missed: Schema.Int,
-  /** The run that was started, or the event that was published. */
+  /** The run that was started, the event that was published, or the task that was added. */
   run: Schema.optionalKey(Schema.String),
   event: Schema.optionalKey(Schema.String),
+  task: Schema.optionalKey(Schema.String),
   /** Why nothing was started. */
   problem: Schema.optionalKey(Schema.String),
   /** Who asked for it, where somebody did. */
@@ -153,10 +164,11 @@ export const ScheduleView = Schema.Struct({
   /** When that is fired, jitter included. */
   nextAt: Schema.optionalKey(Schema.Int),
   lastSlot: Schema.optionalKey(Schema.Int),
+  /** The run that was started last, or the task. */
   lastRun: Schema.optionalKey(Schema.String),
   /** Why nothing was started at the last slot. */
   problem: Schema.optionalKey(Schema.String),
-  /** Its runs that go on, as far as overlaps concern it. */
+  /** Its runs that go on, or its tasks that have not ended, as far as overlaps concern it. */
   running: Schema.Array(Schema.String),
   /** Slots that wait for those to end. */
   buffered: Schema.Array(Schema.Int),

@@ -52,7 +52,7 @@ export type * from "./internal/backend/RetentionOps.ts"
 export type * from "./internal/backend/Rows.ts"
 export { outboxKinds } from "./internal/backend/Rows.ts"
 export type * from "./internal/backend/ScheduleOps.ts"
-export { freed as freedSchedule } from "./internal/backend/ScheduleOps.ts"
+export { endMessage as scheduleEndMessage, freed as freedSchedule } from "./internal/backend/ScheduleOps.ts"
 export type * from "./internal/backend/SourceOps.ts"
 export type * from "./internal/backend/TaskOps.ts"
 

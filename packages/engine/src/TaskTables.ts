@@ -9,6 +9,7 @@
  */
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Tenant from "@fermata/core/Tenant"
+import * as ScheduleOps from "./internal/backend/ScheduleOps.ts"
 import type {
   CancelTaskOp,
   EnqueueOp,
@@ -264,6 +265,8 @@ const over = (tables: TaskTables, row: TaskRow, now: number): TaskRow => {
   const ended: TaskRow = { ...row, leaseUntil: null, stop: null, updatedAt: now, endedAt: now }
   tables.put(ended, false)
   if (ended.waiterRun !== null) tell(tables, ended, ended.waiterRun)
+  const schedule = ScheduleOps.scheduleOf(ended.id)
+  if (schedule !== undefined) tables.send(ScheduleOps.endMessage(schedule, ended.id))
   return ended
 }
 

@@ -262,6 +262,17 @@ describe("Schedules", () => {
           /told by the engine alone/
         ],
         ["a", { spec: { everyMs: minute }, target: { ...target, labels: { "a b": "c" } } }, /label/],
+        ["a", { spec: { everyMs: minute }, target: { event: { name: "e" } }, overlap: "skip" }, /nothing overlaps/],
+        [
+          "a",
+          { spec: { everyMs: minute }, target: { task: { kind: "k" } }, overlap: "cancel-other" },
+          /for runs of workflows/
+        ],
+        [
+          "a",
+          { spec: { everyMs: minute }, target: { task: { kind: "k", queue: "engine.webhooks" } } },
+          /the engine's own/
+        ],
         ["a", { spec: { everyMs: minute }, target: {} }, /workflow|event/]
       ]
       for (const [name, options, expected] of cases) {

@@ -408,7 +408,9 @@ export const migrations: ReadonlyArray<string> = [
   `,
   scheduleTables,
   taskTables,
-  retentionTables
+  retentionTables,
+  // The task that a slot of a schedule has added.
+  "ALTER TABLE firings ADD COLUMN task TEXT"
 ]
 
 /** Why this build must not touch the database; null when it may. Changes nothing. */

@@ -31,9 +31,9 @@ export const changes = (
   const forget = prepare(db, "DELETE FROM firings WHERE schedule = ?")
   const keep = prepare(
     db,
-    `INSERT INTO firings (${firingColumns}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+    `INSERT INTO firings (${firingColumns}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
      ON CONFLICT (schedule, id) DO UPDATE SET
-       slot = ?3, at = ?4, cause = ?5, outcome = ?6, missed = ?7, run = ?8, event = ?9, problem = ?10, by = ?11`
+       slot = ?3, at = ?4, cause = ?5, outcome = ?6, missed = ?7, run = ?8, event = ?9, problem = ?10, by = ?11, task = ?12`
   )
   const dropOld = prepare(
     db,
@@ -63,8 +63,8 @@ export const changes = (
     fire: ({ firings, kept, outbox, row, seen }: FireOp): Answers["fire"] => {
       if (seenOf(row.name) !== seen) return { fired: false }
       store(row)
-      for (const { at, by, cause, event, id, missed, outcome, problem, run, schedule, slot } of firings) {
-        keep.run(schedule, id, slot, at, cause, outcome, missed, run, event, problem, by)
+      for (const { at, by, cause, event, id, missed, outcome, problem, run, schedule, slot, task } of firings) {
+        keep.run(schedule, id, slot, at, cause, outcome, missed, run, event, problem, by, task)
       }
       if (firings.length > 0) dropOld.run(row.name, kept)
       send(outbox)
@@ -122,7 +122,7 @@ export const reads = (db: DatabaseSync) => {
 // ---------------------------------------------------------------------------
 
 const columns = "name, producer, options, state, due_at, version, by, created_at, updated_at"
-const firingColumns = "schedule, id, slot, at, cause, outcome, missed, run, event, problem, by"
+const firingColumns = "schedule, id, slot, at, cause, outcome, missed, run, event, problem, by, task"
 
 const atMost = (limit: number): number => Math.min(Math.max(0, limit), Number.MAX_SAFE_INTEGER)
 
@@ -149,5 +149,6 @@ const toFiring = (row: Row): FiringRow => ({
   run: textOrNull(row, "run"),
   event: textOrNull(row, "event"),
   problem: textOrNull(row, "problem"),
-  by: textOrNull(row, "by")
+  by: textOrNull(row, "by"),
+  task: textOrNull(row, "task")
 })

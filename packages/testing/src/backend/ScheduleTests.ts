@@ -65,6 +65,7 @@ const firing = (schedule: string, id: string, rest: Partial<FiringRow> = {}): Fi
   missed: 0,
   run: null,
   event: null,
+  task: id === "c" ? "t" : null,
   problem: null,
   by: null,
   ...rest

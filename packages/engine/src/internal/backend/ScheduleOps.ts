@@ -67,6 +67,7 @@ export interface FiringRow {
   readonly missed: number
   readonly run: string | null
   readonly event: string | null
+  readonly task: string | null
   readonly problem: string | null
   readonly by: string | null
 }
@@ -144,6 +145,22 @@ export const freed = (row: ScheduleRow, run: string): ScheduleRow => {
     version: row.version + 1
   }
 }
+
+/** The id of what a slot of a schedule starts, without its tenant. */
+export const startedId = (schedule: string, firing: string): string => `schedule:${Tenant.local(schedule)}:${firing}`
+
+/** The schedule that has added a task of this id, with its tenant; undefined for a task that no schedule has added. */
+export const scheduleOf = (task: string): string | undefined => {
+  const name = /^schedule:(.+):(?:now-[0-9a-f]{32}|[-+]?\d+-\d\d-\d\dT[\d:.]+Z)$/.exec(Tenant.local(task))?.[1]
+  return name === undefined ? undefined : Tenant.qualify(Tenant.of(task), name)
+}
+
+/** The message by which a schedule is told that what it has started has ended. */
+export const endMessage = (schedule: string, started: string): OutboxRow => ({
+  id: `free:${started}`,
+  kind: "free",
+  payload: StoredJson.textOf({ schedule, run: started })
+})
 
 /** Whether a schedule is of those that a filter asks for. */
 export const fits = ({ after, tenant }: ScheduleFilter, name: string): boolean =>

@@ -4,9 +4,17 @@
  * nothing where the schedule is not any more as it was seen.
  */
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
-import { type Firing, mostBuffered, mostFirings, type Overlap, ScheduleOptions } from "@fermata/core/Schedule"
+import {
+  type Firing,
+  mostBuffered,
+  mostFirings,
+  type Overlap,
+  overlapOf,
+  ScheduleOptions
+} from "@fermata/core/Schedule"
 import * as ScheduleTime from "@fermata/core/ScheduleTime"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Task from "@fermata/core/Task"
 import * as Tenant from "@fermata/core/Tenant"
 import * as TimeText from "@fermata/core/TimeText"
 import * as Effect from "effect/Effect"
@@ -53,11 +61,9 @@ export const evaluate = (
 ): Effect.Effect<Evaluated, StorageFailed> =>
   Effect.gen(function*() {
     const options = optionsOf(row.options)
-    const { overlap = "skip" } = options
+    const overlap = overlapOf(options)
     const before = stateOf(row)
     const draft = new Draft(row, options, before, now, yield* open(runtime, before.running))
-    const isRun = !("event" in options.target)
-
     const start = Effect.fnUntraced(function*(wanted: Targets.Wanted, overlap: Overlap) {
       const made = yield* Targets.make(runtime, row.name, options.target, wanted)
       if (made._tag === "Elsewhere") return yield* Effect.fail(made)
@@ -67,10 +73,12 @@ export const evaluate = (
     })
 
     const take = Effect.fnUntraced(function*(wanted: Targets.Wanted, overlap: Overlap) {
-      if (!isRun || overlap === "allow-all" || draft.running.length === 0) return yield* start(wanted, overlap)
+      if (overlap === "allow-all" || draft.running.length === 0) return yield* start(wanted, overlap)
       switch (overlap) {
         case "skip":
-          return draft.settle(wanted, "skipped", { problem: `run ${draft.running[0]} goes on` })
+          return draft.settle(wanted, "skipped", {
+            problem: `${"task" in options.target ? "task" : "run"} ${draft.running[0]} goes on`
+          })
         case "buffer-all":
           return draft.buffered.length >= mostBuffered
             ? draft.settle(wanted, "skipped", { problem: `${mostBuffered} slots wait already` })
@@ -127,11 +135,16 @@ const waiting = ({ by, cause, id, slot }: ScheduleState["buffered"][number]): Ta
 /** Whether a slot that is filled back waits for the run before it. */
 const waits = (overlap: Overlap): boolean => overlap === "buffer-all" || overlap === "buffer-one"
 
-/** Those of its runs that have not ended, as far as the store knows: one whose start is on its way has not. */
-const open = (runtime: EngineRuntime, running: ReadonlyArray<string>) =>
+/** What of this has not ended, as far as the store knows: what is on its way has not. */
+const open = ({ backend }: EngineRuntime, running: ReadonlyArray<string>) =>
   Effect.filter(
     running,
-    (run) => Effect.map(runtime.backend.run(run), (row) => row === null || !isFinal(row.status as RunStatus))
+    Effect.fnUntraced(function*(id) {
+      const run = yield* backend.run(id)
+      if (run !== null) return !isFinal(run.status as RunStatus)
+      const task = yield* backend.task(id)
+      return task === null || !Task.isOver(task.status)
+    })
   )
 
 /** Fires a page of the first span that is to be filled back. */
@@ -219,7 +232,9 @@ class Draft {
   settle(
     { by, cause, id, missed, slot }: Targets.Wanted,
     outcome: Firing["outcome"],
-    { event = null, problem = null, run = null }: Partial<Pick<FiringRow, "event" | "problem" | "run">> = {}
+    { event = null, problem = null, run = null, task = null }: Partial<
+      Pick<FiringRow, "event" | "problem" | "run" | "task">
+    > = {}
   ): void {
     this.firings.set(id, {
       schedule: this.row.name,
@@ -231,6 +246,7 @@ class Draft {
       missed,
       run,
       event,
+      task,
       problem,
       by: cause === "due" ? null : by
     })
@@ -242,9 +258,10 @@ class Draft {
     this.outbox.push(made.row)
     this.told.started++
     if (made._tag === "Event") return this.settle(wanted, "started", { event: made.event })
-    this.told.lastRun = made.run
-    if (overlap !== "allow-all") this.running.push(made.run)
-    this.settle(wanted, "started", { run: made.run })
+    const id = made._tag === "Run" ? made.run : made.task
+    this.told.lastRun = id
+    if (overlap !== "allow-all") this.running.push(id)
+    this.settle(wanted, "started", made._tag === "Run" ? { run: id } : { task: id })
   }
 
   buffer(wanted: Targets.Wanted): void {

@@ -7,6 +7,7 @@ import {
   mostBackfilled,
   mostBackfills,
   nameRule,
+  overlapOf,
   ProducerTaken,
   ScheduleOptions,
   ScheduleRefused,
@@ -27,6 +28,7 @@ import { described, type StartRequest } from "../../StartRequest.ts"
 import * as Acting from "../Acting.ts"
 import type { EngineRuntime } from "../EngineRuntime.ts"
 import { ScheduleLoop } from "../process/ScheduleLoop.ts"
+import * as Intake from "../tasks/Intake.ts"
 import * as Evaluation from "./Evaluation.ts"
 import * as ScheduleLooks from "./ScheduleLooks.ts"
 
@@ -86,6 +88,8 @@ export const make = (runtime: EngineRuntime) => {
     const stored = StoredJson.of(options)
     if (Result.isFailure(stored)) return yield* refuse(`what it starts cannot be stored: ${stored.failure.reason}`)
     const { text } = stored.success
+    // Tasks of one key come from one schedule.
+    const producer = options.producer ?? ("task" in options.target ? options.target.task.dedupe : undefined)
     while (true) {
       const row = yield* backend.schedule(whole)
       if (row !== null && row.options === text) {
@@ -105,9 +109,7 @@ export const make = (runtime: EngineRuntime) => {
       const changed = rowOf(
         {
           name: whole,
-          producer: options.producer === undefined
-            ? null
-            : Tenant.qualify(tenant ?? Tenant.of(whole), options.producer),
+          producer: producer === undefined ? null : Tenant.qualify(Tenant.of(whole), producer),
           options: text,
           version: (row?.version ?? 0) + 1,
           by,
@@ -129,7 +131,7 @@ export const make = (runtime: EngineRuntime) => {
       if (result === "taken") {
         return yield* new ProducerTaken({
           schedule: name,
-          producer: options.producer ?? "",
+          producer: producer ?? "",
           owner: ScheduleLooks.nameIn(tenant, owner ?? "")
         })
       }
@@ -292,7 +294,21 @@ const problemOf = (options: ScheduleOptions, text: string, now: number): string 
 }
 
 /** Why nothing like that can ever be started. Whether the workflow is known says each slot. */
-const problemOfTarget = ({ target }: ScheduleOptions): Effect.Effect<string | undefined> => {
+const problemOfTarget = (options: ScheduleOptions): Effect.Effect<string | undefined> => {
+  const { target } = options
+  const overlap = overlapOf(options)
+  if (!("workflow" in target) && (overlap === "cancel-other" || overlap === "terminate-other")) {
+    return Effect.succeed(`${overlap} is for runs of workflows: nothing else is cancelled by the next slot`)
+  }
+  if ("event" in target && overlap !== "allow-all") {
+    return Effect.succeed(`an event does not go on, so nothing overlaps: leave out ${overlap}`)
+  }
+  if ("task" in target) {
+    return Effect.match(Intake.opOf(target.task, { id: "schedule", isEngine: false, now: 0, tenant: undefined }), {
+      onFailure: ({ message }) => message,
+      onSuccess: () => undefined
+    })
+  }
   if ("event" in target) {
     const { name, payload = {} } = target.event
     return Effect.match(Events.check(name, payload as Schema.Json), {

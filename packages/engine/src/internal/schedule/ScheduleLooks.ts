@@ -1,5 +1,11 @@
 /** Schedules as they are shown. */
-import { type Firing, ScheduleNotFound, type ScheduleOptions, type ScheduleView } from "@fermata/core/Schedule"
+import {
+  type Firing,
+  overlapOf,
+  ScheduleNotFound,
+  type ScheduleOptions,
+  type ScheduleView
+} from "@fermata/core/Schedule"
 import * as ScheduleSentence from "@fermata/core/ScheduleSentence"
 import * as ScheduleTime from "@fermata/core/ScheduleTime"
 import * as Tenant from "@fermata/core/Tenant"
@@ -64,7 +70,7 @@ export const viewOf = (row: ScheduleRow, tenant: string | undefined, now: number
   const view = {
     name: nameIn(tenant, row.name),
     ...options,
-    overlap: options.overlap ?? "skip" as const,
+    overlap: overlapOf(options),
     catchUp: options.catchUp ?? "coalesce" as const,
     paused,
     ...(nextSlot === null ? {} : { nextSlot, nextAt: ScheduleTime.fireAt(row.name, options, nextSlot) }),
@@ -85,7 +91,7 @@ export const viewOf = (row: ScheduleRow, tenant: string | undefined, now: number
 
 /** A firing as whoever is in the tenant sees it. */
 export const firingOf = (
-  { at, by, cause, event, id, missed, outcome, problem, run, schedule, slot }: FiringRow,
+  { at, by, cause, event, id, missed, outcome, problem, run, schedule, slot, task }: FiringRow,
   tenant: string | undefined
 ): Firing => ({
   id,
@@ -97,6 +103,7 @@ export const firingOf = (
   missed,
   ...(run === null ? {} : { run }),
   ...(event === null ? {} : { event }),
+  ...(task === null ? {} : { task }),
   ...(problem === null ? {} : { problem }),
   ...(by === null ? {} : { by })
 })
