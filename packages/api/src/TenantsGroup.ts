@@ -1,5 +1,5 @@
 /** The routes for tenants: what each has, and what it may have. */
-import { Quotas, TenantRefused, TenantView } from "@fermata/core/Tenant"
+import { Quotas, TenantDeleted, TenantInUse, TenantRefused, TenantView } from "@fermata/core/Tenant"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
@@ -32,5 +32,12 @@ const limit = HttpApiEndpoint.put("limit", "/:tenant/quotas", {
   error: [Problem.of(TenantRefused)]
 }).annotate(RequiredScope, "admin")
 
+/** Deletes all that the tenant has, for good; the lines of the audit stay. */
+const remove = HttpApiEndpoint.delete("delete", "/:tenant", {
+  params: Params,
+  success: TenantDeleted,
+  error: [Problem.of(TenantRefused), Problem.of(TenantInUse)]
+}).annotate(RequiredScope, "admin")
+
 /** The routes below `/api/tenants`. */
-export class TenantsGroup extends HttpApiGroup.make("tenants").add(list, get, limit).prefix("/tenants") {}
+export class TenantsGroup extends HttpApiGroup.make("tenants").add(list, get, limit, remove).prefix("/tenants") {}

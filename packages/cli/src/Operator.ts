@@ -38,7 +38,7 @@ export interface Operator {
   /** The tokens by which a server lets callers in. */
   readonly tokens: Pick<AccessTokens["Service"], "create" | "list" | "remove">
   /** Those whose runs are there, and what each may have. */
-  readonly tenants: Pick<Tenants["Service"], "limit" | "list">
+  readonly tenants: Pick<Tenants["Service"], "delete" | "limit" | "list">
   /** What is deleted there, and for how long runs are kept. */
   readonly retention: Retention["Service"]
   /** Tasks and their queues. */

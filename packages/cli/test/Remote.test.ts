@@ -220,6 +220,8 @@ const script: ReadonlyArray<Line> = [
   line("tenants limit acme --none --json"),
   line("tenants limit acme", 2),
   line("tenants limit Acme! --none", 2),
+  line("tenants delete acme", 2),
+  line("tenants delete acme --confirm acme --json"),
   line("runs ls --tenant nobody"),
   line("runs ls --tenant nobody --json"),
   line("runs show $typed --tenant nobody", 2),

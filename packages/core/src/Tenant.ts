@@ -75,6 +75,27 @@ export class QuotaReached extends Schema.TaggedError<QuotaReached>()("QuotaReach
   }
 }
 
+/** What was deleted of a tenant. */
+export const TenantDeleted = Schema.Struct({
+  name: TenantName,
+  /** How many runs it had. */
+  runs: Schema.Int
+})
+export interface TenantDeleted extends Schema.Schema.Type<typeof TenantDeleted> {}
+
+/** The tenant cannot be deleted yet. What was deleted of it before is gone; it may be asked for again. */
+export class TenantInUse extends Schema.TaggedError<TenantInUse>()("TenantInUse", {
+  tenant: Schema.String,
+  /** How many runs have not ended; 0 where something is on its way from one to another. */
+  openRuns: Schema.Int
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return this.openRuns === 0
+      ? `Tenant ${this.tenant} has messages that are on their way: have a worker hand them on, and then delete it`
+      : `Tenant ${this.tenant} has ${this.openRuns} open runs: cancel them, or wait for their end, and then delete it`
+  }
+}
+
 /** No tenant can be called that. */
 export class TenantRefused extends Schema.TaggedError<TenantRefused>()("TenantRefused", {
   tenant: Schema.String

@@ -17,6 +17,7 @@ import type * as Scope from "effect/Scope"
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import * as FreePages from "./internal/FreePages.ts"
 import { problemWith } from "./internal/Problems.ts"
 import { processOf } from "./internal/Processes.ts"
 import { refusal, Refused } from "./Migrations.ts"
@@ -106,6 +107,8 @@ const copy = (db: string, to: string): void => {
   try {
     const problem = refusal(source)
     if (problem !== null) throw new Refused(problem)
+    // The copy gives pages back that are free, also where the database was made by a build that did not.
+    source.exec(FreePages.preparing)
     source.prepare("VACUUM INTO ?").run(to)
   } finally {
     source.close()

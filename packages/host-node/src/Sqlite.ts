@@ -26,6 +26,7 @@ import { dirname, join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { pathToFileURL } from "node:url"
 import { defaultPatience, isBusy, patiently } from "./internal/Busy.ts"
+import * as FreePages from "./internal/FreePages.ts"
 import { isUnwritable, lacksRoom, problemWith } from "./internal/Problems.ts"
 import { migrate, migrations, outdated, refusal, Refused, versionOf } from "./Migrations.ts"
 
@@ -94,6 +95,9 @@ const openToWrite = (options: Options): Effect.Effect<Sqlite, StorageFailed, Sco
       if (problem !== null) throw new Refused(problem)
       const copiedAt = options.copied === true ? null : copied(db)
       if (copiedAt !== null) throw new Copy(copiedAt)
+      // Counts for a new file alone, and before its log.
+      db.exec(FreePages.preparing)
+      db.exec(FreePages.overwriting)
       const mode = db.prepare("PRAGMA journal_mode = WAL").get()
       if (mode?.["journal_mode"] !== "wal") {
         throw new Refused("it cannot use a write-ahead log there; put it on a local disk")

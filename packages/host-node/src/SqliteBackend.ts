@@ -67,6 +67,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
         const answers = ops.map((op) => outrun === null ? writes.apply(op) : leftToNewer(op, writes.apply))
         writes.finish()
         commit.run()
+        if (ops.some((op, index) => isDeleted(op, answers[index]!))) log.cut()
         return answers
       } catch (cause) {
         if (db.isTransaction) db.exec("ROLLBACK")
@@ -158,6 +159,10 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
 // ---------------------------------------------------------------------------
 // internal
 // ---------------------------------------------------------------------------
+
+/** Whether something was deleted to its last row. */
+const isDeleted = ({ op }: Op, answer: object): boolean =>
+  (op === "clear" || op === "forget") && "left" in answer && answer.left === false
 
 /** Whether a process would have a run or a task by this: one that is due, or one that it starts. */
 const takesUp = (op: Op): boolean =>

@@ -245,6 +245,7 @@ const acts: Readonly<Record<string, Doing>> = {
       ["/api/retention/rules?workflow=order"] as const
     )
   ),
+  "tenants.delete": doing("tenant.delete", Effect.succeed(["/api/tenants/beta"] as const)),
   "tenants.limit": plain("tenant.limit", "/api/tenants/acme/quotas", { openRuns: 5 }),
   "tasks.add": plain("task.add", "/api/tasks", { kind: "work", payload: canary }),
   "tasks.queue": plain("task.add", "/api/tasks/queue", { message: canary }),

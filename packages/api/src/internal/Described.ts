@@ -132,6 +132,7 @@ export const routes: Readonly<Record<string, string>> = {
   "tenants.list": "List tenants",
   "tenants.get": "Look at a tenant",
   "tenants.limit": "Set what a tenant may have",
+  "tenants.delete": "Delete all that a tenant has",
   "tasks.list": "List tasks, the last added first",
   "tasks.add": "Add a task to a queue",
   "tasks.queue": "Add a small task of an operator",

@@ -113,6 +113,7 @@ export const open = (
         list: Calls.pages((query) =>
           Effect.map(ask(client.tenants.list({ query })), ({ next, tenants }) => ({ items: tenants, next }))
         ),
+        delete: (tenant) => ask(client.tenants.delete({ params: { tenant } })),
         limit: (tenant, quotas) => ask(client.tenants.limit({ params: { tenant }, payload: quotas }))
       },
       retention: {

@@ -12,6 +12,7 @@ import {
 } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
 import * as BlobSql from "./BlobSql.ts"
+import * as FreePages from "./FreePages.ts"
 import { number, numberOrNull, prepare, prepareLean, type Row, text } from "./Rows.ts"
 
 /** What a connection has to know of runs that it deletes. */
@@ -57,6 +58,7 @@ export const changes = (db: DatabaseSync, { append, forget, placeAll }: Parts) =
   const unsay = prepare(db, "DELETE FROM journal WHERE run = 0 AND arrival = (SELECT said FROM store)")
   const say = prepare(db, "UPDATE store SET said = ?")
   const blobs = BlobSql.changes(db)
+  const pages = FreePages.make(db)
 
   const rule = prepare(db, `SELECT * FROM retention WHERE ${ofScope}`)
   const putRule = prepare(
@@ -161,7 +163,7 @@ export const changes = (db: DatabaseSync, { append, forget, placeAll }: Parts) =
           if (dropJournal(key, limit) < limit) dropGone.run(key)
           return { left: true }
         }
-        return { left: blobs.clear(limit) }
+        return { left: blobs.clear(limit) || pages.giveBack(limit) }
       },
       retain: ({ row, rule: scope }: RetainOp): Answers["retain"] => {
         const where = [scope.tenant ?? "", scope.workflow ?? "", scope.status ?? ""] as const
@@ -217,6 +219,7 @@ export const reads = (db: DatabaseSync) => {
     `SELECT id FROM runs INDEXED BY runs_ended WHERE ${group} AND (updated_at, key) <= (?4, ?5)
      ORDER BY updated_at, key LIMIT ?6 OFFSET ?7`
   )
+  const pages = FreePages.make(db)
   const uncleared = prepareLean(
     db,
     "SELECT EXISTS (SELECT 1 FROM removals) OR EXISTS (SELECT 1 FROM gone) OR EXISTS (SELECT 1 FROM loose_blobs)"
@@ -263,7 +266,7 @@ export const reads = (db: DatabaseSync) => {
       const bound = isAged ? [until, Number.MAX_SAFE_INTEGER] as const : [at, number(surplus!, "key")] as const
       return some.all(...of, ...bound, limit, skip).map((row) => text(row, "id"))
     },
-    uncleared: (): boolean => uncleared.get()![0] === 1
+    uncleared: (): boolean => uncleared.get()![0] === 1 || pages.some()
   }
 }
 

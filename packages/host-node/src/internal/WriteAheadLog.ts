@@ -58,6 +58,11 @@ export class WriteAheadLog {
     this.left = between
   }
 
+  /** Takes the log in and cuts it, where nobody reads: nothing of what was deleted is left in it. */
+  cut(): void {
+    this.takeIn.get()
+  }
+
   private get bytes(): number {
     return statSync(this.path, { throwIfNoEntry: false })?.size ?? 0
   }

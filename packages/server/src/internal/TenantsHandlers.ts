@@ -18,6 +18,9 @@ export const layer = HttpApiBuilder.group(
         const { next, shown } = Pages.of(behind, limit, ({ name }) => name)
         return { tenants: shown, ...next }
       }),
+      delete: Effect.fnUntraced(function*({ params: { tenant } }) {
+        return yield* tenants.delete(tenant, { by: yield* Acting.name })
+      }),
       get: ({ params: { tenant } }) => tenants.find(tenant),
       limit: Effect.fnUntraced(function*({ params: { tenant }, payload }) {
         return yield* tenants.limit(tenant, payload, { by: yield* Acting.name })
