@@ -277,6 +277,7 @@ describe("tenants over HTTP", () => {
         "tenants.list",
         "tenants.get",
         "tenants.limit",
+        "tenants.delete",
         "pause.get",
         "pause.set"
       ]
