@@ -2,6 +2,7 @@
 import type { Part, Target } from "./History.ts"
 import { check as search, type Model, type Operation } from "./Linearizability.ts"
 import { dayRaise } from "./models/DayRaise.ts"
+import { eventById } from "./models/EventById.ts"
 import { question, type QuestionSettings } from "./models/Question.ts"
 import { quota } from "./models/Quota.ts"
 import { requestKey } from "./models/RequestKey.ts"
@@ -29,6 +30,7 @@ export const models = {
   raise: () => dayRaise,
   quota: () => quota,
   request: () => requestKey,
+  event: (settings: unknown) => eventById(settings === undefined || (settings as { readonly starts: boolean }).starts),
   task: () => task
 } as const
 

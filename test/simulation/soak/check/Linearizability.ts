@@ -45,13 +45,14 @@ export const check = <State, Input, Output>(
   operations: ReadonlyArray<Operation<Input, Output>>,
   most = mostStates
 ): Verdict => {
-  const first = linked(operations)
+  const { first, ranks } = linked(operations)
   const seen = new Set<string>()
   const placed: Array<{ readonly mark: Mark; readonly state: State; readonly text: string }> = []
+  const chosen = new Chosen(ranks)
   let best: ReadonlyArray<number> = []
   let stuck: number | undefined
   let open = operations.filter(({ answer }) => answer !== undefined).length
-  let [state, text, bits]: [State, string, bigint] = [initial, JSON.stringify(initial), 0n]
+  let [state, text]: [State, string] = [initial, JSON.stringify(initial)]
   let mark = first.next
 
   const order = () => placed.map(({ mark }) => mark.index)
@@ -63,18 +64,19 @@ export const check = <State, Input, Output>(
       const afterText = after === undefined ? "" : JSON.stringify(after)
       // What left no trace and said nothing need not have happened.
       if (after !== undefined && (answer !== undefined || afterText !== text)) {
-        const afterBits = bits | 1n << BigInt(mark!.index)
-        const key = `${afterBits.toString(36)} ${afterText}`
+        chosen.add(mark!.index)
+        const key = `${chosen.text} ${afterText}`
         if (!seen.has(key)) {
           if (seen.size >= most) return { _tag: "Undecided", states: seen.size }
           seen.add(key)
           placed.push({ mark: mark!, state, text })
-          ;[state, text, bits] = [after, afterText, afterBits]
+          ;[state, text] = [after, afterText]
           if (answer !== undefined) open--
           lift(mark!)
           mark = first.next
           continue
         }
+        chosen.remove(mark!.index)
       }
       mark = mark!.next
       continue
@@ -86,7 +88,8 @@ export const check = <State, Input, Output>(
     }
     const last = placed.pop()
     if (last === undefined) return { _tag: "Unexplained", order: best, stuck }
-    ;[state, text, bits] = [last.state, last.text, bits & ~(1n << BigInt(last.mark.index))]
+    ;[state, text] = [last.state, last.text]
+    chosen.remove(last.mark.index)
     if (operations[last.mark.index]!.answer !== undefined) open++
     unlift(last.mark)
     mark = last.mark.next
@@ -106,8 +109,51 @@ interface Mark {
   next: Mark | undefined
 }
 
-/** Calls and answers as a list, behind a mark that stands for no operation. At one moment calls come first: they overlap. */
-const linked = (operations: ReadonlyArray<Operation<unknown, unknown>>): Mark => {
+/**
+ * Which operations have a place, as a text that is short: of those with an answer, in
+ * the order of their calls, all before some rank have one, and few behind it.
+ */
+class Chosen {
+  private readonly ranks: ReadonlyMap<number, number>
+  private readonly ahead = new Set<number>()
+  private readonly unheard = new Set<number>()
+  /** Those of all ranks below this have a place. */
+  private base = 0
+
+  constructor(ranks: ReadonlyMap<number, number>) {
+    this.ranks = ranks
+  }
+
+  add(index: number): void {
+    const rank = this.ranks.get(index)
+    if (rank === undefined) this.unheard.add(index)
+    else this.ahead.add(rank)
+    while (this.ahead.delete(this.base)) this.base++
+  }
+
+  remove(index: number): void {
+    const rank = this.ranks.get(index)
+    if (rank === undefined) this.unheard.delete(index)
+    else if (rank >= this.base) this.ahead.delete(rank)
+    else {
+      for (let between = rank + 1; between < this.base; between++) this.ahead.add(between)
+      this.base = rank
+    }
+  }
+
+  get text(): string {
+    const inOrder = (set: ReadonlySet<number>) => [...set].sort((one, other) => one - other).join()
+    return `${this.base};${inOrder(this.ahead)};${inOrder(this.unheard)}`
+  }
+}
+
+/**
+ * Calls and answers as a list, behind a mark that stands for no operation; at one moment calls come first, since they
+ * overlap. Beside it the rank, by its call, of each operation that was answered.
+ */
+const linked = (
+  operations: ReadonlyArray<Operation<unknown, unknown>>
+): { readonly first: Mark; readonly ranks: ReadonlyMap<number, number> } => {
   const marks = operations.flatMap(({ answer, call }, index) => {
     if (answer === undefined) return [{ at: call, kind: 0, mark: markOf(index) }]
     const end = markOf(index)
@@ -120,7 +166,8 @@ const linked = (operations: ReadonlyArray<Operation<unknown, unknown>>): Mark =>
     mark.previous = last
     last = mark
   }
-  return head
+  const answered = marks.flatMap(({ mark }) => mark.end === undefined ? [] : [mark.index])
+  return { first: head, ranks: new Map(answered.map((index, rank) => [index, rank])) }
 }
 
 const markOf = (index: number): Mark => ({ index, previous: undefined, next: undefined })

@@ -4,6 +4,7 @@
  */
 import * as fc from "fast-check"
 import type { RaiseInput, RaiseOutput } from "./models/DayRaise.ts"
+import type { EventInput, EventOutput } from "./models/EventById.ts"
 import type { QuestionInput, QuestionOutput, Stands } from "./models/Question.ts"
 import type { QuotaInput, QuotaOutput } from "./models/Quota.ts"
 import type { RequestInput, RequestOutput } from "./models/RequestKey.ts"
@@ -276,6 +277,28 @@ export const truths: ReadonlyArray<Truth> = [
         ask({ body: "x" }).said === "answer"
           ? [{ body: "z" }, { said: "answer", answer: "answer to z", replayed: false }]
           : undefined
+    }
+  }),
+  truth<EventInput, EventOutput>({
+    kind: "event",
+    inputs: fc.record({ do: oneOf("emit", "emit", "read") }),
+    fresh: () => {
+      let runs = 0
+      return (asked) => {
+        if (asked.do === "read") return { said: "read", runs }
+        runs = 1
+        return { said: "published" }
+      }
+    },
+    lies: {
+      "an acknowledged event is lost": (ask) => {
+        ask({ do: "emit" })
+        return [{ do: "read" }, { said: "read", runs: 0 }]
+      },
+      "one event starts two runs": (ask) => {
+        ask({ do: "emit" })
+        return [{ do: "read" }, { said: "read", runs: 2 }]
+      }
     }
   }),
   truth<TaskInput, TaskOutput>({

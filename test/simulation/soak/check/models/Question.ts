@@ -37,7 +37,8 @@ export const question = (
     const isOpen = state.status === "open"
     if (asked.do !== "answer") {
       if (output === undefined) return state
-      if (output.said === "gone") return isOpen || asked.do === "verdict" ? undefined : state
+      const isLate = output.said === "gone" || output.said === "answered"
+      if (isLate) return isOpen || asked.do === "verdict" ? undefined : state
       if (output.said !== "stands" || (isOpen && asked.do === "verdict")) return undefined
       return isSame(output.stands, state) ? state : undefined
     }

@@ -35,7 +35,8 @@ export const quota: Model<State, QuotaInput, QuotaOutput> = {
         return isSo ? state : undefined
       }
       case "end":
-        if (!open.includes(asked.key)) return output === undefined ? state : undefined
+        // Whoever comes second waits for the same end.
+        if (!open.includes(asked.key)) return output === undefined || ended.includes(asked.key) ? state : undefined
         return { most, open: open.filter((key) => key !== asked.key), ended: [...ended, asked.key].sort() }
       case "start": {
         const said = open.includes(asked.key) || ended.includes(asked.key)
