@@ -1,6 +1,6 @@
 /**
  * A load on one database by several processes, some of which are killed at random:
- * `npm run soak -- [--hours N | --minutes N] [--seed S] [--load L] [--kill-every SECONDS] [--out FOLDER]`.
+ * `npm run soak -- [--hours N | --minutes N] [--seed S] [--load L] [--kill-every SECONDS] [--out FOLDER] [--fault NAME]`.
  *
  * Prints a report, and leaves it in the folder as `report.md`, `report.json` and
  * `plot.svg`. Exits with 1 where something that was acknowledged is not so, where
@@ -26,12 +26,12 @@ import { decisiveMinutes, report } from "./stage/Report.ts"
 
 /** How a soak is called. */
 export const usage =
-  "npm run soak -- [--hours N | --minutes N] [--seed S] [--load L] [--kill-every SECONDS] [--out FOLDER]"
+  "npm run soak -- [--hours N | --minutes N] [--seed S] [--load L] [--kill-every SECONDS] [--out FOLDER] [--fault NAME]"
 
 /** Runs a soak to its end. `--minutes 2` where nothing is said. */
 export const soak = (args: ReadonlyArray<string>): Promise<Ended> =>
   ended(usage, async () => {
-    const options = optionsOf(args, ["hours", "minutes", "seed", "load", "kill-every", "out"])
+    const options = optionsOf(args, ["hours", "minutes", "seed", "load", "kill-every", "out", "fault"])
     if (options.hours !== undefined && options.minutes !== undefined) {
       throw new BadUsage("--hours and --minutes exclude each other")
     }
@@ -43,7 +43,7 @@ export const soak = (args: ReadonlyArray<string>): Promise<Ended> =>
     const killEverySeconds = positive("kill-every", options["kill-every"] ?? "10")
     const folder = folderFor(options.out)
     const again = `npm run soak -- --minutes ${minutes} --seed ${seed} --load ${load} --kill-every ${killEverySeconds}`
-    return run({ minutes, seed, load, killEveryMs: killEverySeconds * 1000, folder, again })
+    return run({ minutes, seed, load, killEveryMs: killEverySeconds * 1000, folder, again, fault: options.fault })
   })
 
 // ----------------------------------------------------------------------------
@@ -60,6 +60,7 @@ const bin = join(import.meta.dirname, "../../../packages/cli/src/bin.ts")
 const config = join(import.meta.dirname, "world/fermata.config.ts")
 const client = join(import.meta.dirname, "clients/Client.ts")
 const probe = pathToFileURL(join(import.meta.dirname, "world/Probe.ts")).href
+const faulty = pathToFileURL(join(import.meta.dirname, "world/Fault.ts")).href
 
 /** Who asks, and what each may do. */
 const callers = {
@@ -77,9 +78,11 @@ interface Options {
   readonly killEveryMs: number
   readonly folder: string
   readonly again: string
+  /** What is put into every server and worker, to see that it is seen. */
+  readonly fault: string | undefined
 }
 
-const run = async ({ again, folder, killEveryMs, load, minutes, seed }: Options): Promise<Ended> => {
+const run = async ({ again, fault, folder, killEveryMs, load, minutes, seed }: Options): Promise<Ended> => {
   for (const name of ["logs", "measures", "history", "ledger"]) mkdirSync(join(folder, name))
   const db = join(folder, "soak.db")
   const ports = [await freePort(), await freePort()]
@@ -90,7 +93,8 @@ const run = async ({ again, folder, killEveryMs, load, minutes, seed }: Options)
     SOAK_FOLDER: folder,
     SOAK_LOOK_MS: String(Math.round(lookMs)),
     FERMATA_DB: db,
-    NODE_OPTIONS: `--import=${probe}`
+    NODE_OPTIONS: `--import=${probe} --import=${faulty}`,
+    ...(fault === undefined ? {} : { SOAK_FAULT: fault })
   }
   const { stdout } = await promisify(execFile)(process.execPath, [
     bin,
@@ -154,6 +158,7 @@ const run = async ({ again, folder, killEveryMs, load, minutes, seed }: Options)
       load
     }
     const beganAt = Date.now() + 2_000
+    cast.startedAt = setting.startedAt
     env["SOAK"] = JSON.stringify(setting)
     const commits = new Commits()
     const listening = follow({
@@ -212,7 +217,7 @@ const run = async ({ again, folder, killEveryMs, load, minutes, seed }: Options)
     const isFaulty = problems.length > 0 || (minutes >= decisiveMinutes && rising.length > 0)
     if (!isFaulty) {
       for (const name of readdirSync(folder)) {
-        if (!/^(report|plot|kills)\b/.test(name)) rmSync(join(folder, name), { recursive: true })
+        if (!/^(report|plot)\b/.test(name)) rmSync(join(folder, name), { recursive: true })
       }
     }
     return {

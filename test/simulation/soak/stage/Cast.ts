@@ -35,11 +35,12 @@ export class Cast {
   readonly ended: Array<Ended> = []
   /** Processes that ended and were not told to. */
   readonly problems: Array<string> = []
+  /** When the soak began, in ns of the monotonic clock. */
+  startedAt = now()
   private readonly options: CastOptions
   private readonly playing = new Map<string, { readonly life: string; readonly process: ChildProcess }>()
   private readonly gone = new Set<string>()
   private readonly lives = new Map<string, number>()
-  private readonly startedAt = now()
   private closing = false
 
   constructor(options: CastOptions) {
