@@ -232,6 +232,7 @@ describe("what comes back", () => {
       }
       const emitted: Array<string> = []
       const events = Events.of({
+        behind: () => Effect.die("nobody asks"),
         emit: (name) => Effect.sync(() => (emitted.push(name), "id")),
         publish: () => Effect.die("nothing is published here"),
         subscribe: () => Stream.empty,

@@ -7,8 +7,9 @@
 import type { AgentActivity, AgentState } from "@fermata/core/AgentState"
 import { isFinal } from "@fermata/core/RunStatus"
 import type * as RunView from "@fermata/core/RunView"
-import type { Runs } from "@fermata/engine/Runs"
+import { Runs } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as AgentResponse from "./AgentResponse.ts"
 import { answersOf, familyOf, field, type ReadError, statusOf, usageOf, viewOf } from "./internal/Family.ts"
 import * as ModelStep from "./internal/ModelStep.ts"
@@ -21,6 +22,9 @@ export const of = (run: string): Effect.Effect<AgentState, ReadError, Runs> =>
     const view = yield* viewOf(run)
     if (view === undefined) return notFound(run)
     const family = yield* familyOf(view)
+    const webhook = yield* (yield* Runs).webhook(view.id).pipe(
+      Effect.catchTag(["RunNotFound", "RunAmbiguous"], () => Effect.succeed(Option.none()))
+    )
     const { cacheRead, cacheWrite, input, output } = usageOf(family)
     return {
       version: 1,
@@ -34,7 +38,8 @@ export const of = (run: string): Effect.Effect<AgentState, ReadError, Runs> =>
         currentActivity: activityOf(view),
         lastTool: view.steps.findLast(isTool)?.name ?? null
       },
-      response: isFinal(view.status) ? yield* AgentResponse.of(view.id) : null
+      response: isFinal(view.status) ? yield* AgentResponse.of(view.id) : null,
+      ...(Option.isNone(webhook) ? {} : { webhook: webhook.value })
     }
   })
 

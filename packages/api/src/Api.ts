@@ -17,6 +17,7 @@ import { PolicyGroup } from "./PolicyGroup.ts"
 import { PauseGroup, QueuesGroup } from "./QueuesGroup.ts"
 import { RetentionGroup } from "./RetentionGroup.ts"
 import { RunsGroup } from "./RunsGroup.ts"
+import { RunWebhooksGroup } from "./RunWebhooksGroup.ts"
 import { SchedulesGroup } from "./SchedulesGroup.ts"
 import { SensorsGroup } from "./SensorsGroup.ts"
 import { SignalsGroup } from "./SignalsGroup.ts"
@@ -27,11 +28,13 @@ import { StreamsGroup } from "./StreamsGroup.ts"
 import { SystemGroup } from "./SystemGroup.ts"
 import { TasksGroup } from "./TasksGroup.ts"
 import { TenantsGroup } from "./TenantsGroup.ts"
+import { WebhooksGroup } from "./WebhooksGroup.ts"
 import { WorkflowsGroup } from "./WorkflowsGroup.ts"
 
 /** Every group of routes, below `/api`. */
 export class Api extends HttpApi.make("fermata")
   .add(RunsGroup)
+  .add(RunWebhooksGroup)
   .add(JournalGroup)
   .add(StepsGroup)
   .add(ArtifactsGroup)
@@ -42,6 +45,7 @@ export class Api extends HttpApi.make("fermata")
   .add(EventsGroup)
   .add(SensorsGroup)
   .add(SourcesGroup)
+  .add(WebhooksGroup)
   .add(ContractsGroup)
   .add(SchedulesGroup)
   .add(WorkflowsGroup)

@@ -4,6 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as AgentMessage from "./AgentMessage.ts"
+import { RunWebhookState } from "./Webhook.ts"
 
 /**
  * Why a run waits: for an answer about a call of its own, or of a run below it;
@@ -107,6 +108,8 @@ export const AgentState = Schema.Struct({
     lastTool: Schema.NullOr(Schema.String)
   }),
   /** Null until the run is over. */
-  response: Schema.NullOr(AgentResponse)
+  response: Schema.NullOr(AgentResponse),
+  /** Whom it tells, and each attempt; absent where it tells nobody. */
+  webhook: Schema.optionalKey(RunWebhookState)
 })
 export interface AgentState extends Schema.Schema.Type<typeof AgentState> {}

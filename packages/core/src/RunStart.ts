@@ -2,6 +2,7 @@
  * How runs come to be: started, or forked from another.
  */
 import * as Schema from "effect/Schema"
+import { RunWebhook } from "./Webhook.ts"
 
 /** How to start a run, beside its input. */
 export const StartOptions = Schema.Struct({
@@ -17,7 +18,9 @@ export const StartOptions = Schema.Struct({
   /** The event that the run is to see as what started it: for documents that events start. Without a name, the one that its document names. */
   event: Schema.optionalKey(Schema.Struct({ name: Schema.optionalKey(Schema.String), payload: Schema.Unknown })),
   /** A new run in any case, even where the input has been run before. */
-  new: Schema.optionalKey(Schema.Boolean)
+  new: Schema.optionalKey(Schema.Boolean),
+  /** Who is told of the run that is started; that of a run which is joined stays as it is. */
+  webhook: Schema.optionalKey(RunWebhook)
 })
 export interface StartOptions extends Schema.Schema.Type<typeof StartOptions> {}
 

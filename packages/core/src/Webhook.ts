@@ -22,7 +22,8 @@ export const WebhookUrl = Schema.String.check(
   Schema.isMaxLength(2_000),
   Schema.isPattern(/^https?:\/\/[^\s/@]+(\/[^\s]*)?$/i, {
     expected: "an address that begins with https:// or http:// and names nobody before an @"
-  })
+  }),
+  Schema.makeFilter((url) => URL.canParse(url) || "it cannot be read as an address")
 )
 
 /**

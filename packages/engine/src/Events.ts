@@ -31,6 +31,7 @@ import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as EngineEvents from "./internal/EngineEvents.ts"
 import * as EventReach from "./internal/EventReach.ts"
 import * as FeedFollower from "./internal/FeedFollower.ts"
+import * as FeedReader from "./internal/FeedReader.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 import { type EventMessage, outboxRow } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
@@ -75,6 +76,30 @@ export interface KeptEvent extends EventMessage {
   readonly at: number
 }
 
+/** An event, and its place among all that was committed. */
+export interface ToldEvent {
+  /** As of `ChangeLog`: texts of later ones are greater. */
+  readonly position: string
+  readonly event: EventMessage
+  /** When what it tells happened, or it was handed on; ms since the epoch. */
+  readonly at: number
+}
+
+/** What was told behind a position. */
+export interface ToldEvents {
+  readonly events: ReadonlyArray<ToldEvent>
+  /** The position to go on from. */
+  readonly next: string
+  /** There may be more behind `next`. */
+  readonly isMore: boolean
+  /**
+   * `reset`: the position was of another store, and `next` is that of now.
+   * `unread`: the store has documents that this process cannot read, so that it
+   * would not know what was told; another one does, and `next` is where it was.
+   */
+  readonly hindrance?: "reset" | "unread"
+}
+
 /** A run that an event has started or reached. */
 export type Concerned = EventReach.Concerned
 
@@ -116,6 +141,13 @@ export class Events extends Context.Service<Events, {
    */
   readonly subscribe: (pattern: string) => Stream.Stream<EventMessage, StorageFailed>
   /**
+   * The events of a page of what was committed behind a position (`Feed.position`),
+   * or from the beginning of the store where that is null: those that were
+   * published, as long as they are kept, and those that the engine tells. For
+   * those who go on where they have stopped, in another process or later.
+   */
+  readonly behind: (position: string | null) => Effect.Effect<ToldEvents, StorageFailed>
+  /**
    * Events that the store has and has not dropped, the newest first: those of
    * this name when one is given, and at most `limit`. An event is kept while an
    * open run may ask for it (`EngineOptions.keepEventsMs` at most), and for a
@@ -136,7 +168,10 @@ export class Events extends Context.Service<Events, {
         const known = told.get(change)
         return known === undefined
           ? Effect.tap(
-            EngineEvents.ofChange(runtime.extensions.documents.tellOf, store, change),
+            Effect.map(
+              EngineEvents.ofChange(runtime.extensions.documents.tellOf, store, change),
+              (events) => events.map(({ event }) => event)
+            ),
             (events) => Effect.sync(() => told.set(change, events))
           )
           : Effect.succeed(known)
@@ -201,6 +236,25 @@ export class Events extends Context.Service<Events, {
       return Events.of({
         emit,
         publish,
+        behind: Effect.fn("Events.behind")(function*(position: string | null) {
+          const { documents } = runtime.extensions
+          if (!(yield* documents.hasEvery(store.backend))) {
+            const next = position ?? (yield* store.backend.changes(null, 0)).next
+            return { events: [], next, isMore: false, hindrance: "unread" }
+          }
+          const { next, reset, rows } = yield* store.backend.changes(position, FeedReader.pageSize)
+          const events = yield* Effect.forEach(rows, (change) =>
+            Effect.map(
+              EngineEvents.ofChange(documents.tellOf, store, change),
+              (events) => events.map((timed): ToldEvent => ({ ...timed, position: change.position }))
+            ))
+          return {
+            events: events.flat(),
+            next,
+            isMore: rows.length === FeedReader.pageSize,
+            ...(reset === true ? { hindrance: "reset" } as const : {})
+          }
+        }),
         kept: Effect.fn("Events.kept")(function*({ name, ...filter }: EventFilter) {
           const tenant = yield* CurrentTenant.current
           const rows = yield* store.backend.events({

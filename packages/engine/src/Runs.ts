@@ -55,6 +55,8 @@ import * as Tenant from "@fermata/core/Tenant"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import type { ValueRefused } from "@fermata/core/ValueRefused"
 import type { Wait } from "@fermata/core/Wait"
+import type { RunWebhook, RunWebhookState } from "@fermata/core/Webhook"
+import type { WebhookRefused } from "@fermata/core/WebhookErrors"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -78,6 +80,7 @@ import * as RunStarts from "./internal/RunStarts.ts"
 import * as RunSteps from "./internal/RunSteps.ts"
 import { known, ownerOf, summary } from "./internal/RunSummaries.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
+import * as RunWebhooks from "./internal/RunWebhooks.ts"
 import * as Telling from "./internal/secrets/Telling.ts"
 import { checkKey, described } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
@@ -157,6 +160,14 @@ export class Runs extends Context.Service<Runs, {
   readonly pause: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError>
   /** Ends a pause, repeats what the run suspended on, or has a run taken up again that diverged, is corrupt, or was stopped by recovery. */
   readonly resume: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError>
+  /** From now on an open run tells this webhook, in place of one that it has: one that waits, before it is answered. */
+  readonly tell: (
+    run: string,
+    webhook: RunWebhook,
+    options: { readonly by: string }
+  ) => Effect.Effect<RunWebhookState, ActError | WebhookRefused>
+  /** The webhook of a run, and each attempt to tell it; nothing where it has none. */
+  readonly webhook: (run: string) => Effect.Effect<Option.Option<RunWebhookState>, FindError>
   /**
    * Says of a run that is in doubt, since the store was put back from a backup,
    * that nothing of it has happened since but what its journal has: the steps
@@ -338,6 +349,7 @@ export class Runs extends Context.Service<Runs, {
       const { confirm, raise, sample, send, settle, signal } = RunMessages.make(runtime, store, lookup)
       const { answer, approval, approvals, delegate } = RunQuestions.make(runtime, lookup)
 
+      const webhooks = RunWebhooks.make(runtime, backend)
       const { dayRaises, raiseDay } = DayRaises.make(runtime, backend)
       const { artifact, artifacts } = RunArtifacts.make(store, lookup)
 
@@ -387,6 +399,12 @@ export class Runs extends Context.Service<Runs, {
         resume: Effect.fn("Runs.resume")(function*(run, { by }) {
           return yield* send(yield* open(run), "resume", { by })
         }),
+        tell: Effect.fn("Runs.tell")(function*(run, webhook, { by }) {
+          return yield* webhooks.set((yield* open(run)).id, webhook, by)
+        }),
+        webhook: Effect.fn("Runs.webhook")(function*(run) {
+          return yield* RunWebhooks.stateOf(backend, (yield* rowOf(run)).id)
+        }),
         confirm,
         settle,
         signal,
@@ -407,7 +425,7 @@ export class Runs extends Context.Service<Runs, {
           const request = definition.kind === "program"
             ? yield* RunStarts.programRequest(runtime, definition, payload, options)
             : yield* RunStarts.documentRequest(runtime, definition, payload, options)
-          return yield* engine.start(yield* described(request, options))
+          return yield* webhooks.starting(options, yield* described(request, options), engine.start)
         }),
         fork: Effect.fn("Runs.fork")(function*(run: string, options: ForkOptions) {
           return yield* RunForks.fork(runtime, store, yield* rowOf(run), Telling.json(options))

@@ -14,6 +14,7 @@ import type {
   CancelTaskOp,
   EnqueueOp,
   ExtendOp,
+  HoldLaneOp,
   QueueOp,
   QueueRow,
   RetryTaskOp,
@@ -40,6 +41,7 @@ export const handlers = (tables: TaskTables) => ({
   cancelTask: (op: CancelTaskOp): TaskAnswers["cancelTask"] => cancel(tables, op),
   retryTask: (op: RetryTaskOp): TaskAnswers["retryTask"] => retry(tables, op),
   queue: (op: QueueOp): TaskAnswers["queue"] => setQueue(tables, op),
+  holdLane: (op: HoldLaneOp): TaskAnswers["holdLane"] => holdLane(tables, op),
   sweepTasks: ({ before, limit }: SweepTasksOp): TaskAnswers["sweepTasks"] => ({
     dropped: tables.sweep(before, Math.max(0, limit))
   })
@@ -172,11 +174,11 @@ const cancel = (
   return { result: "asked", task: stopping }
 }
 
-const retry = (tables: TaskTables, { now, task }: RetryTaskOp): TaskAnswers["retryTask"] => {
+const retry = (tables: TaskTables, { isDoneToo = false, now, task }: RetryTaskOp): TaskAnswers["retryTask"] => {
   const row = tables.task(task)
   if (row === null) return { result: "unknown", task: null }
-  if (row.status === "completed") return { result: "completed", task: row }
-  if (row.status !== "failed" && row.status !== "cancelled") return { result: "open", task: row }
+  if (row.status === "completed" && !isDoneToo) return { result: "completed", task: row }
+  if (row.status === "queued" || row.status === "running") return { result: "open", task: row }
   const again: TaskRow = {
     ...row,
     status: "queued",
@@ -193,6 +195,12 @@ const retry = (tables: TaskTables, { now, task }: RetryTaskOp): TaskAnswers["ret
   tables.put(again, true)
   Lanes.queued(tables, again, true, now)
   return { result: "queued", task: again }
+}
+
+const holdLane = (tables: TaskTables, { lane, now, queue, until }: HoldLaneOp): TaskAnswers["holdLane"] => {
+  tables.hold(queue, lane, until)
+  Lanes.settle(tables, tables.lane(queue, lane), Lanes.queuesOf(tables, queue), now)
+  return {}
 }
 
 const setQueue = (tables: TaskTables, op: QueueOp): TaskAnswers["queue"] => {

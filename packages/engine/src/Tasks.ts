@@ -40,7 +40,7 @@ import * as TaskViews from "./internal/tasks/TaskViews.ts"
 import type { LeasedTask, ServeOptions } from "./internal/tasks/Work.ts"
 import * as TaskTables from "./TaskTables.ts"
 
-export { HandedOver, TaskFailed } from "./internal/tasks/Work.ts"
+export { HandedOver, TaskFailed, TaskReleased } from "./internal/tasks/Work.ts"
 export type { LeasedTask, ServeOptions } from "./internal/tasks/Work.ts"
 
 /** What goes wrong when somebody who has a task says something of it. */
@@ -109,6 +109,9 @@ export class Tasks extends Context.Service<Tasks, {
   readonly release: (task: string, attempt: number) => Effect.Effect<Task.Task, HeldError>
   /** Takes tasks of a queue and does them, until the scope closes; then those that it has are given back. */
   readonly serve: <R>(options: ServeOptions<R>) => Effect.Effect<void, QueueRefused, R | Scope.Scope>
+
+  /** Has those who serve queues in this process look for tasks now: for packages that have written some themselves. */
+  readonly look: Effect.Effect<void>
 
   /** The queues that were set up or have had a task, by name. */
   readonly queues: Effect.Effect<ReadonlyArray<TaskQueue>, StorageFailed>
@@ -342,6 +345,8 @@ export class Tasks extends Context.Service<Tasks, {
             settle: (task, attempt, outcome) => settle(task, attempt, outcome)
           })
         }),
+
+        look: Effect.sync(taskBell.ring),
 
         queues: Effect.flatMap(
           CurrentTenant.current,

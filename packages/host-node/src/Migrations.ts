@@ -410,7 +410,16 @@ export const migrations: ReadonlyArray<string> = [
   taskTables,
   retentionTables,
   // The task that a slot of a schedule has added.
-  "ALTER TABLE firings ADD COLUMN task TEXT"
+  "ALTER TABLE firings ADD COLUMN task TEXT",
+  // Lanes of the engine's own queues of which nothing is begun for a while.
+  `
+  CREATE TABLE lane_holds (
+    queue TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    until REAL NOT NULL,
+    PRIMARY KEY (queue, lane)
+  ) STRICT, WITHOUT ROWID;
+  `
 ]
 
 /** Why this build must not touch the database; null when it may. Changes nothing. */

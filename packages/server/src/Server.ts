@@ -21,6 +21,7 @@ import type { Store } from "@fermata/engine/Store"
 import { Tasks } from "@fermata/engine/Tasks"
 import { Tenants } from "@fermata/engine/Tenants"
 import { Sources } from "@fermata/operations/Sources"
+import { Webhooks } from "@fermata/operations/Webhooks"
 import type * as Context from "effect/Context"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -54,6 +55,7 @@ import * as StreamsHandlers from "./internal/StreamsHandlers.ts"
 import * as SystemHandlers from "./internal/SystemHandlers.ts"
 import * as TasksHandlers from "./internal/TasksHandlers.ts"
 import * as TenantsHandlers from "./internal/TenantsHandlers.ts"
+import * as WebhooksHandlers from "./internal/WebhooksHandlers.ts"
 import * as WorkflowsHandlers from "./internal/WorkflowsHandlers.ts"
 import { longestName, type ServerOptions } from "./ServerOptions.ts"
 import { Streams } from "./Streams.ts"
@@ -90,6 +92,7 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
         EventsHandlers.layer,
         SensorsHandlers.layer,
         SourcesHandlers.layer,
+        WebhooksHandlers.layer,
         ContractsHandlers.layer,
         SchedulesHandlers.layer,
         WorkflowsHandlers.layer,
@@ -120,6 +123,8 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
   ).pipe(
     Layer.provide(InFlight.layer(options.requests)),
     Layer.provide(Sources.layer),
+    Layer.provide(Webhooks.layer),
+    Layer.provide(Tasks.layer),
     Layer.provide(Sensors.layer)
   )
 

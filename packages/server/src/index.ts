@@ -1,4 +1,5 @@
 /** Serves the HTTP surface of Fermata. */
+export * as AgentBodies from "./AgentBodies.ts"
 export * as AgentGate from "./AgentGate.ts"
 export * as AgentHttp from "./AgentHttp.ts"
 export * as MetricsServer from "./MetricsServer.ts"

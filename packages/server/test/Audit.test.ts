@@ -5,6 +5,7 @@ import { AccessTokens } from "@fermata/engine/AccessTokens"
 import * as Approval from "@fermata/engine/Approval"
 import { rememberedMs } from "@fermata/engine/AuditChain"
 import { AuditLog } from "@fermata/engine/AuditLog"
+import { endpointOfRun } from "@fermata/engine/Backend"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
@@ -18,6 +19,7 @@ import { TestHost } from "@fermata/testing/TestHost"
 import { Effect, Layer, Redacted, Schema } from "effect"
 import { Workflow } from "effect/workflow"
 import * as ServerAccess from "../src/ServerAccess.ts"
+import * as Hooked from "./support/Hooked.ts"
 import { type Asked, Client, Served } from "./support/Served.ts"
 
 /** Stands wherever a caller says something of its own. */
@@ -147,6 +149,33 @@ const source = (verb: string, json?: unknown) =>
       return [`/api/sources/git${verb === "remove" ? "" : `/${verb}`}`, json] as const
     })
   )
+/** An endpoint, with a delivery that is dead. */
+const webhook = (verb: string, json?: unknown, action = `webhook.${verb}`) =>
+  doing(
+    action,
+    Effect.gen(function*() {
+      const { backend } = yield* Store
+      const lane = `ops-${(yield* backend.endpoints({ limit: 100 })).length}`
+      yield* backend.write([Hooked.endpoint(lane, canary)])
+      yield* Hooked.dead(backend, { id: `wh_${lane}`, lane, canary })
+      return [
+        `/api/webhooks/${lane}${verb === "rm" ? "" : `/${verb.replace("DELIVERY", `wh_${lane}`)}`}`,
+        json
+      ] as const
+    })
+  )
+/** A run with a webhook that could not be told. */
+const hooked = Effect.gen(function*() {
+  const { backend } = yield* Store
+  const run = yield* begun("waits")
+  yield* (yield* Runs).tell(run, { url: `https://example.org/${canary}` }, { by: "ops" })
+  const { version, ...row } = (yield* backend.endpoint(endpointOfRun(run)))!
+  const id = `wh_${run}`
+  const health = JSON.stringify({ deliveries: [id] })
+  yield* backend.write([{ op: "endpoint", seen: version, row: { ...row, health } }])
+  yield* Hooked.dead(backend, { id, lane: row.name, canary, ofRun: true })
+  return `/api/runs/${run}/webhook/deliveries/${id}/redeliver`
+})
 const plain = (action: string, path: string, json: unknown) => doing(action, Effect.succeed([path, json] as const))
 
 /** A schedule of this name. */
@@ -197,6 +226,23 @@ const acts: Readonly<Record<string, Doing>> = {
   "sources.remove": source("remove"),
   "sources.pause": source("pause", { note: canary }),
   "sources.resume": source("resume"),
+  "webhooks.put": plain("webhook.put", "/api/webhooks/ops", {
+    url: `https://example.org/${canary}`,
+    events: ["ticket.*"],
+    headers: { "x-tenant": canary }
+  }),
+  "webhooks.remove": webhook("rm"),
+  "webhooks.rotate": webhook("rotate", { secret: "NEXT" }),
+  "webhooks.pause": webhook("pause"),
+  "webhooks.resume": webhook("resume"),
+  "webhooks.test": webhook("test"),
+  "webhooks.redeliver": webhook("deliveries/DELIVERY/redeliver", undefined, "webhook.redeliver"),
+  "webhooks.actions": webhook("deliveries/actions", { action: "redeliver" }, "webhook.redeliver-dead"),
+  "runWebhooks.put": run("run.webhook", "webhook", { url: `https://example.org/${canary}` }),
+  "runWebhooks.redeliver": doing(
+    "webhook.redeliver",
+    Effect.map(hooked, (path) => [path] as const)
+  ),
   "contracts.add": plain("contract.add", "/api/contracts", {
     schemaVersion: "fermata.contract.v1",
     id: "keeper",

@@ -20,6 +20,7 @@ import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import { HttpApi } from "effect/http-api"
 import { Workflow } from "effect/workflow"
 import * as ServerAccess from "../src/ServerAccess.ts"
+import * as Hooked from "./support/Hooked.ts"
 import { type Answered, type Asked, Served } from "./support/Served.ts"
 
 const Order = Workflow.make("order", {
@@ -118,6 +119,9 @@ const furnished = Effect.gen(function*() {
   const tasks = yield* Tasks
   yield* acme(tasks.enqueue({ id: "task", kind: "work", subject: canary, payload: canary }))
   yield* acme(tasks.lease({ queue: "default", owner: canary, leaseMs: 60_000 }))
+  yield* backend.write([Hooked.endpoint("acme~ops", canary)])
+  yield* Hooked.dead(backend, { id: "acme~wh_1", lane: "acme~ops", canary })
+  yield* acme(runs.tell(asking, { url: `https://example.org/${canary}` }, { by: "ada" }))
   const [rule] = yield* acme(runs.rules())
   const { id: token } = yield* caller("ada", "acme")
   return { asking, failed, token, rule: rule!.id, seen: came.row.position }
@@ -181,6 +185,21 @@ const about: Readonly<Record<string, (has: Furnished) => readonly [path: string,
   "sources.pause": () => ["/api/sources/git/pause", {}],
   "sources.resume": () => ["/api/sources/git/resume"],
   "sources.test": () => ["/api/sources/git/test", { body: {} }],
+  "webhooks.list": () => ["/api/webhooks"],
+  "webhooks.get": () => ["/api/webhooks/ops"],
+  "webhooks.put": () => ["/api/webhooks/ops", { url: "https://example.org/own", events: ["a"] }],
+  "webhooks.remove": () => ["/api/webhooks/ops"],
+  "webhooks.rotate": () => ["/api/webhooks/ops/rotate", { secret: "NEXT" }],
+  "webhooks.pause": () => ["/api/webhooks/ops/pause"],
+  "webhooks.resume": () => ["/api/webhooks/ops/resume"],
+  "webhooks.test": () => ["/api/webhooks/ops/test"],
+  "webhooks.deliveries": () => ["/api/webhooks/ops/deliveries"],
+  "webhooks.delivery": () => ["/api/webhooks/ops/deliveries/wh_1"],
+  "webhooks.redeliver": () => ["/api/webhooks/ops/deliveries/wh_1/redeliver"],
+  "webhooks.actions": () => ["/api/webhooks/ops/deliveries/actions", { action: "redeliver" }],
+  "runWebhooks.get": ({ asking }) => [`/api/runs/${asking}/webhook`],
+  "runWebhooks.put": ({ asking }) => [`/api/runs/${asking}/webhook`, { url: "https://example.org/own" }],
+  "runWebhooks.redeliver": ({ asking }) => [`/api/runs/${asking}/webhook/deliveries/wh_1/redeliver`],
   "contracts.list": () => ["/api/contracts"],
   "contracts.add": () => ["/api/contracts", {}],
   "contracts.check": () => ["/api/contracts/check", {}],
@@ -344,7 +363,8 @@ describe("tenants over HTTP", () => {
           "policy.list",
           "sensors.list",
           "sensors.get",
-          "sources.list"
+          "sources.list",
+          "webhooks.list"
         ]
       ) {
         const route = routes.find((route) => route.name === name)!

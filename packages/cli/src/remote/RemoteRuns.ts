@@ -110,6 +110,9 @@ export const make = (calls: Calls): Runs["Service"] => {
     cancel: (run, { reason }) => ask(client.runs.cancel({ params: { run }, payload: { reason } })),
     pause: (run) => ask(client.runs.pause({ params: { run } })),
     resume: (run) => ask(client.runs.resume({ params: { run } })),
+    tell: (run, webhook) => ask(client.runWebhooks.put({ params: { run }, payload: webhook })),
+    webhook: (run) =>
+      Effect.map(ask(client.runWebhooks.get({ params: { run } })), ({ webhook }) => Option.fromUndefinedOr(webhook)),
     confirm: (run) => ask(client.runs.confirm({ params: { run } })),
     settle: (run, key, { action }) => ask(client.steps.settle({ params: { run, key }, payload: action })),
     signal: (run, name, payload, { id } = {}) =>

@@ -48,9 +48,15 @@ export const ofCommitted = (
   committed: Committed
 ): Effect.Effect<ReadonlyArray<EventMessage>> =>
   Effect.map(
-    ofEntries(tell, store, committed.run, committed.entries),
-    (events) => [...events, ...ofCommitting(tell, { ...committed, entries: [] })]
+    timedOf(tell, store, committed.run, committed.entries),
+    (events) => [...events.map(({ event }) => event), ...ofCommitting(tell, { ...committed, entries: [] })]
   )
+
+/** An event, and when what it tells happened, or it was handed on (ms since the epoch). */
+export interface TimedEvent {
+  readonly event: EventMessage
+  readonly at: number
+}
 
 /**
  * What the store tells of a change: the event that was published, or those of
@@ -60,23 +66,26 @@ export const ofChange = (
   tell: Tell,
   store: Store["Service"],
   change: Change
-): Effect.Effect<ReadonlyArray<EventMessage>, StorageFailed> => {
+): Effect.Effect<ReadonlyArray<TimedEvent>, StorageFailed> => {
   if (hasEntries(change)) {
-    return Effect.flatMap(readable(store, change), (entries) => ofEntries(tell, store, toldOf(change), entries))
+    return Effect.flatMap(readable(store, change), (entries) => timedOf(tell, store, toldOf(change), entries))
   }
-  if (!hasEvent(change)) return Effect.succeed(ofStand(change))
-  const { correlation, id, name: stored, payload, source } = change.event
+  if (!hasEvent(change)) return Effect.succeed(ofStand(change).map((event) => ({ event, at: change.at })))
+  const { at, correlation, id, name: stored, payload, source } = change.event
   const tenant = Tenant.of(stored)
   const name = Tenant.local(stored)
   // What the engine told of an entry, and published for those who listen, is told by that entry.
   return Effect.succeed(
     EventName.isReserved(name) ? [] : [{
-      id,
-      name,
-      payload: JSON.parse(payload),
-      ...(correlation === null ? {} : { correlationId: correlation }),
-      ...(source === null ? {} : { source }),
-      ...(tenant === undefined ? {} : { tenant })
+      at,
+      event: {
+        id,
+        name,
+        payload: JSON.parse(payload),
+        ...(correlation === null ? {} : { correlationId: correlation }),
+        ...(source === null ? {} : { source }),
+        ...(tenant === undefined ? {} : { tenant })
+      }
     }]
   )
 }
@@ -98,17 +107,20 @@ const toMessage = ({ correlationId, id, name, payload }: EngineEvent.EngineEvent
   }
 }
 
-const ofEntries = (
+const timedOf = (
   tell: Tell,
   store: Store["Service"],
   run: ToldRun,
   entries: ReadonlyArray<JournalEntry.JournalEntry>
-): Effect.Effect<ReadonlyArray<EventMessage>> =>
+): Effect.Effect<ReadonlyArray<TimedEvent>> =>
   Effect.map(
     Effect.forEach(entries, (entry) =>
-      needsJournal(entry)
-        ? Effect.map(viewBefore(store, run, entry.seq), (before) => ofEntry(tell, run, entry, before))
-        : Effect.succeed(ofEntry(tell, run, entry))),
+      Effect.map(
+        needsJournal(entry)
+          ? Effect.map(viewBefore(store, run, entry.seq), (before) => ofEntry(tell, run, entry, before))
+          : Effect.succeed(ofEntry(tell, run, entry)),
+        (events) => events.map((event): TimedEvent => ({ event, at: entry.at }))
+      )),
     (events) => events.flat()
   )
 

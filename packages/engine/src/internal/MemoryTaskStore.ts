@@ -8,6 +8,8 @@ export interface MemoryTasks {
   readonly queues: Map<string, QueueRow>
   /** By queue and lane, and then by adapter. */
   readonly lanes: Map<string, ReadonlyArray<LaneRow>>
+  /** Until when, by queue and lane. */
+  readonly holds: Map<string, number>
   readonly servers: Map<string, TaskServerRow>
   /** Ids of ready tasks, by queue, lane and adapter. */
   readonly ready: Map<string, Set<string>>
@@ -25,6 +27,7 @@ export const make = (): MemoryTasks => ({
   attempts: new Map(),
   queues: new Map(),
   lanes: new Map(),
+  holds: new Map(),
   servers: new Map(),
   ready: new Map()
 })

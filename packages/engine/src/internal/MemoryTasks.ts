@@ -101,6 +101,11 @@ export const tables = (changes: MemoryChanges, send: TaskTables["send"]): TaskTa
       }
       return best
     },
+    heldUntil: (queue, lane) => tasks.holds.get(pair(queue, lane)) ?? null,
+    hold: (queue, lane, until) =>
+      until === null
+        ? changes.drop(tasks.holds, pair(queue, lane))
+        : changes.put(tasks.holds, pair(queue, lane), until),
     openingLanes: (now, limit) =>
       take([...tasks.lanes.values()].flat().filter(({ opensAt }) => isPast(opensAt, now)), limit),
     refill: (queue) => {

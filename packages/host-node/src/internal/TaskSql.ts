@@ -99,6 +99,9 @@ export const tables = (db: DatabaseSync, send: TaskTables.TaskTables["send"]): T
     db,
     `SELECT ${TaskRows.laneColumns} FROM lanes WHERE opens_at IS NOT NULL AND opens_at <= ? ORDER BY opens_at LIMIT ?`
   )
+  const held = prepare(db, "SELECT until FROM lane_holds WHERE queue = ? AND lane = ?")
+  const hold = prepare(db, "INSERT OR REPLACE INTO lane_holds (queue, lane, until) VALUES (?, ?, ?)")
+  const unhold = prepare(db, "DELETE FROM lane_holds WHERE queue = ? AND lane = ?")
   const refill = prepare(db, "UPDATE lanes SET tokens = NULL, opens_at = NULL WHERE queue = ?")
   const server = prepare(db, `SELECT ${TaskRows.serverColumns} FROM task_servers WHERE queue = ? AND owner = ?`)
   const putServer = prepare(
@@ -201,6 +204,8 @@ export const tables = (db: DatabaseSync, send: TaskTables.TaskTables["send"]): T
       }
       return fairest
     },
+    heldUntil: (queue, name) => found(held.get(queue, name), (row) => number(row, "until")),
+    hold: (queue, name, until) => void (until === null ? unhold.run(queue, name) : hold.run(queue, name, until)),
     openingLanes: (now, limit) => openingLanes.all(now, limit).map(toLane),
     refill: (queue) => void refill.run(queue),
     server: (queue, owner) => found(server.get(queue, owner), TaskRows.toServer),

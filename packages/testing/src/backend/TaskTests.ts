@@ -19,6 +19,41 @@ import {
 /** Tests of tasks. */
 export const taskTests = (test: Test): void => {
   test(
+    "of a lane of the engine's own that is held back nothing is begun before its time, and the others go on",
+    (backend, connect) =>
+      Effect.gen(function*() {
+        const other = yield* connect
+        const queue = "engine.q"
+        const of = (lane: string) => ({ queue, lane })
+        const hold = (until: number | null, now = 1_000) =>
+          one(backend, { op: "holdLane", queue, lane: "a", until, now })
+        const given = (now: number) =>
+          Effect.map(one(other, lease(9, { queue, now, until: now + 9_000 })), ({ next, tasks }) => [
+            tasks.map(({ id }) => id).join(),
+            next
+          ])
+        yield* backend.write([task("a1", of("a")), task("b1", of("b"))])
+        yield* hold(5_000)
+        yield* one(backend, task("a2", of("a")))
+        assert.deepStrictEqual(yield* given(1_000), ["b1", 5_000])
+        yield* hold(6_000)
+        assert.deepStrictEqual(yield* given(5_500), ["", 6_000])
+        assert.deepStrictEqual((yield* given(6_000))[0], "a1,a2")
+        yield* hold(99_000, 6_000)
+        yield* one(backend, settle("a1", 1, { _tag: "Released" }, 6_100))
+        assert.deepStrictEqual((yield* given(6_200))[0], "")
+        yield* hold(null, 6_300)
+        assert.deepStrictEqual((yield* given(6_300))[0], "a1")
+        // Nobody else holds anything back.
+        yield* backend.write([
+          task("q1", { lane: "a" }),
+          { op: "holdLane", queue: "q", lane: "a", until: 99_000, now: 1_000 }
+        ])
+        assert.strictEqual(yield* leased(other), "q1")
+      })
+  )
+
+  test(
     "a task is kept with all that was asked for, given to one owner alone, and ends once",
     (backend, connect) =>
       Effect.gen(function*() {

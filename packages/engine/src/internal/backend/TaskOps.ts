@@ -254,6 +254,8 @@ export interface CancelTaskOp extends Acted {
 export interface RetryTaskOp extends Acted {
   readonly op: "retryTask"
   readonly task: string
+  /** Also one that is completed. */
+  readonly isDoneToo?: boolean
   readonly now: number
 }
 
@@ -264,6 +266,18 @@ export interface QueueOp extends Acted {
   readonly limits?: QueueLimits
   readonly paused?: boolean
   readonly by: string
+  readonly now: number
+}
+
+/**
+ * Has no task of a lane begun until a time, or none held back any more where that
+ * is null; of the engine's own queues alone, which hold back what cannot be done now.
+ */
+export interface HoldLaneOp {
+  readonly op: "holdLane"
+  readonly queue: string
+  readonly lane: string
+  readonly until: number | null
   readonly now: number
 }
 
@@ -284,6 +298,7 @@ export type TaskOp =
   | RetryTaskOp
   | QueueOp
   | SweepTasksOp
+  | HoldLaneOp
 
 /** The answers, by the names of the operations. `task` is the row as it is now. */
 export interface TaskAnswers {
@@ -305,4 +320,5 @@ export interface TaskAnswers {
   readonly retryTask: { readonly result: "queued" | "open" | "completed" | "unknown"; readonly task: TaskRow | null }
   readonly queue: { readonly row: QueueRow }
   readonly sweepTasks: { readonly dropped: number }
+  readonly holdLane: {}
 }

@@ -1,4 +1,5 @@
 /** What queues and lanes count, as tasks come and go. */
+import * as Task from "@fermata/core/Task"
 import * as Tenant from "@fermata/core/Tenant"
 import type { LaneRow, QueueRow, TaskRow } from "../backend/TaskOps.ts"
 import * as Limits from "./Limits.ts"
@@ -89,10 +90,15 @@ export const settle = (
   const level = rate === null ? Infinity : Limits.levelOf(rate, first, now)
   const isIdle = first.running === 0 && rows.every(({ ready }) => ready === 0)
   if (isIdle && (rate === null || level >= rate.count)) return tables.dropLane(first.queue, first.lane)
-  const opensAt = rate === null
+  const refilled = rate === null
     ? null
     : isIdle
     ? Limits.fullAt(rate, level, now)
     : Limits.opensAt(rate, level, now)
+  // Nobody holds back what is not the engine's own, so that it costs nobody else a look.
+  const held = Task.isReserved(queue.name) || Task.isReserved(base.name)
+    ? tables.heldUntil(first.queue, first.lane)
+    : null
+  const opensAt = held !== null && held > now ? Math.max(held, refilled ?? 0) : refilled
   for (const row of rows) tables.putLane({ ...row, opensAt })
 }

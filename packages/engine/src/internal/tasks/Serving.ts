@@ -223,6 +223,7 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): TaskOutcome => {
   }
   const failure = Cause.squash(exit.cause)
   if (isTaskFailed(failure)) return failedOf(failure)
+  if (Predicate.isTagged(failure, "TaskReleased")) return { _tag: "Released" }
   if (Predicate.isObject(failure) && "message" in failure && typeof failure.message === "string") {
     const { _tag, message } = failure as { readonly _tag?: unknown; readonly message: string }
     return failedOf({ ...(typeof _tag === "string" ? { code: _tag } : {}), message })

@@ -43,6 +43,9 @@ export interface TaskTables {
   readonly dropLane: (queue: string, lane: string) => void
   /** The fairest lane of a queue that has something ready for one of the adapters (for any, when null) and is not closed. */
   readonly openLane: (queue: string, adapters: ReadonlyArray<string> | null) => LaneRow | null
+  /** Until when no task of a lane is begun; null where none is held back. */
+  readonly heldUntil: (queue: string, lane: string) => number | null
+  readonly hold: (queue: string, lane: string, until: number | null) => void
   readonly openingLanes: (now: number, limit: number) => ReadonlyArray<LaneRow>
   /** All lanes of a queue have all of their rate. */
   readonly refill: (queue: string) => void

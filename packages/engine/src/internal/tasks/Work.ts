@@ -21,6 +21,9 @@ export class TaskFailed extends Data.TaggedError("TaskFailed")<{
   readonly retryAfterMs?: number
 }> {}
 
+/** What the body of a task fails with where it cannot be done now, as if it had not been begun: its lane is held back meanwhile. */
+export class TaskReleased extends Data.TaggedError("TaskReleased")<{}> {}
+
 /** What the body of a task succeeds with where a run goes on with it: the end of the run is that of the task. */
 export class HandedOver extends Data.TaggedClass("HandedOver")<{ readonly runId: string }> {}
 
