@@ -38,6 +38,13 @@ const files: Readonly<Record<string, unknown>> = {
   "contracts/greet.json": contract,
   "ticket-triage.json": JSON.parse(readFileSync(join(example, "contract.json"), "utf8")),
   "ticket.json": JSON.parse(readFileSync(join(example, "ticket.json"), "utf8")),
+  "billing.json": {
+    signature: { type: "standard", secrets: [{ secret: "BILLING" }] },
+    mapping: { dedupe: "{{ message.id }}", event: { name: "billing.{{ body.type }}" } }
+  },
+  "mention.json": { sensor: "chat", dedupe: "chat:1", payload: { text: "hi" }, task: { kind: "reply" } },
+  "pull-request.json": { action: "opened" },
+  "sent.json": { action: "opened" },
   "order.json": { id: "o-1" },
   "payment.json": { cents: 1200 },
   "changed.json": { amount: 1 }
@@ -49,6 +56,8 @@ const unknown = [
   { named: /\bagent (run|raise) (reviewer|writer)\b/, refusal: /^error: There is no agent "(reviewer|writer)"/m },
   { named: /\bpolicy rm 3e1a\b/, refusal: /^error: No rule "3e1a" stands/m },
   { named: /\bmcp log(in|out) github\b/, refusal: /^error: There is no MCP server "github"/m },
+  { named: /\bsources (rm|show|test|pause|resume) github\b/, refusal: /^error: There is no source "github"/m },
+  { named: /\bsensors show 0000000000000007\b/, refusal: /^error: Nothing that is kept came in/m },
   { named: /\btoken rm 3e1a\b/, refusal: /^error: There is no token "3e1a"/m },
   { named: /--tls-cert cert\.pem\b/, refusal: /^error: --tls-cert cert\.pem cannot be read/m },
   { named: /\brun purchase\b/, refusal: /^error: There is no workflow "purchase"/m }
@@ -126,7 +135,7 @@ const pages = async (folder: Folder): Promise<ReadonlyArray<string>> => {
     const { code, output } = await folder.type(`fermata${path} --help`)
     assert.strictEqual(code, 0, output)
     const names = Array.from(
-      (/^SUBCOMMANDS\n((?: {2}.*\n)+)/m.exec(output)?.[1] ?? "").matchAll(/^ {2}(\w+)/gm),
+      (/^SUBCOMMANDS\n((?: {2}.*\n)+)/m.exec(output)?.[1] ?? "").matchAll(/^ {2}([\w-]+)/gm),
       ([, name]) => name!
     )
     const below = await Promise.all(names.map((name) => under(`${path} ${name}`)))

@@ -18,11 +18,13 @@ import { HostClock } from "@fermata/engine/HostClock"
 import { Retention } from "@fermata/engine/Retention"
 import { Runs } from "@fermata/engine/Runs"
 import { CurrentSource, type Source } from "@fermata/engine/Secrets"
+import { Sensors } from "@fermata/engine/Sensors"
 import { Store } from "@fermata/engine/Store"
 import { Tasks } from "@fermata/engine/Tasks"
 import { Tenants } from "@fermata/engine/Tenants"
 import { Version } from "@fermata/engine/Workflows"
 import * as NodeHost from "@fermata/host-node/NodeHost"
+import { Sources } from "@fermata/operations/Sources"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -108,8 +110,10 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
           Retention.layer,
           Runs.layer,
           Tasks.layer,
+          Sources.layer,
           Tenants.layer
         ).pipe(
+          Layer.provideMerge(Sensors.layer),
           Layer.provideMerge(engine),
           Layer.provideMerge(late.layer)
         ),
@@ -236,6 +240,8 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       tasks: Context.get(context, Tasks),
       tenants: Context.get(context, Tenants),
       retention: Context.get(context, Retention),
+      sensors: Context.get(context, Sensors),
+      sources: Context.get(context, Sources),
       audit: Context.get(context, AuditLog),
       chunks: Context.get(context, Chunks),
       get contracts() {

@@ -27,6 +27,10 @@ export const looking: ReadonlySet<string> = new Set([
   "audit ls",
   "audit verify",
   "events ls",
+  "sensors ls",
+  "sensors show",
+  "sources ls",
+  "sources show",
   "contracts ls",
   "status"
 ])

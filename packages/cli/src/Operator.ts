@@ -16,7 +16,9 @@ import type { Events } from "@fermata/engine/Events"
 import type { Retention } from "@fermata/engine/Retention"
 import type { Runs } from "@fermata/engine/Runs"
 import type { Tasks } from "@fermata/engine/Tasks"
+import type { Sensors } from "@fermata/engine/Sensors"
 import type { Tenants } from "@fermata/engine/Tenants"
+import type { Sources } from "@fermata/operations/Sources"
 import type * as Effect from "effect/Effect"
 import type { CommandFailed } from "./CommandFailed.ts"
 import type { Loaded } from "./Config.ts"
@@ -35,6 +37,10 @@ export interface Operator {
     >
   }
   readonly events: Pick<Events["Service"], "emit" | "kept" | "publish">
+  /** What comes in from outside. */
+  readonly sensors: Pick<Sensors["Service"], "find" | "ingest" | "list">
+  /** Who may send webhooks. */
+  readonly sources: Omit<Sources["Service"], "receive">
   /** The tokens by which a server lets callers in. */
   readonly tokens: Pick<AccessTokens["Service"], "create" | "list" | "remove">
   /** Those whose runs are there, and what each may have. */

@@ -15,6 +15,8 @@ import { served } from "./support/Served.ts"
 
 const config = join(fixtures, "remote.config.ts")
 
+const fixture = (name: string) => join(fixtures, "../../../packages/operations/fixtures", `${name}.json`)
+
 const leaves = (command: Command.Command.Any, path: ReadonlyArray<string> = []): ReadonlyArray<string> => {
   const below = command.subcommands.flatMap(({ commands }) => commands)
   return below.length === 0 ? [path.join(" ")] : below.flatMap((child) => leaves(child, [...path, child.name]))
@@ -42,6 +44,7 @@ const line = (text: string, exit = 0, keeps?: Line["keeps"]): Line => ({
 
 /** Every command that works on both, in an order in which each has something to do. */
 const script: ReadonlyArray<Line> = [
+  line("status"),
   line("runs ls"),
   line("runs ls --json"),
   line("approvals ls"),
@@ -127,6 +130,32 @@ const script: ReadonlyArray<Line> = [
   line("emit 'not a name'", 2),
   line("events ls --name 'parcel.arrived'"),
   line("events ls --json --limit 1"),
+
+  line(
+    "sensors event '{\"sensor\":\"mail\",\"dedupe\":\"m-1\",\"payload\":{\"a\":1},\"event\":{\"name\":\"mail.came\"}}'"
+  ),
+  line("sensor-event --json '{\"sensor_id\":\"mail\",\"dedupe_key\":\"m-1\"}'", 0),
+  line("sensors event '{\"sensor\":\"mail\"}'", 2),
+  line("sensors event '{\"sensor\":\"mail\",\"dedupe\":\"m-2\",\"run\":{\"workflow\":\"nothing\"}}'", 2),
+  line("sensors ls"),
+  line("sensors ls --sensor mail --json"),
+  line("sensors show 0000000000000001"),
+  line("sensors show 77", 2),
+  line("sources put git --bridge github --secret GIT --json"),
+  line("sources put git '{\"signature\":{}}'", 2),
+  line("sources ls"),
+  line("sources ls --json"),
+  line("sources show git"),
+  line("sources show nothing", 2),
+  line("sources test git --data '{\"action\":\"opened\"}' --header x-github-event=pull_request"),
+  line("sources pause git --note moving"),
+  line("sources resume git --json"),
+  line("sources rm git"),
+  line("sources rm git", 2),
+  line(`bridge github --file ${fixture("github-pr-merged")}`),
+  line(`bridge-github --file ${fixture("github-pr-merged")} --json`),
+  line(`bridge discord --file ${fixture("discord-mention")}`),
+  line(`bridge-discord --file ${fixture("github-pr-merged")}`),
 
   line("agent run typist --input 'ls' --id t-1 --json", 3, ["typed", "runId"]),
   line("agent run nobody --input 'ls'", 2),

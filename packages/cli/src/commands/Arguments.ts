@@ -10,6 +10,9 @@ export const run = Argument.String("run").pipe(
   Argument.withDescription("The id of a run, or the first characters of it (at least 4)")
 )
 
+/** The source that a command is about. */
+export const source = Argument.String("source").pipe(Argument.withDescription("The name of a source"))
+
 /** Ends the command as soon as what it asks for is recorded. */
 export const noWait = Flag.Boolean("no-wait").pipe(
   Flag.withoutNegation,

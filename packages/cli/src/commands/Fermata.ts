@@ -5,6 +5,7 @@ import { commandApprovalsApprove } from "./approvals/Approve.ts"
 import { commandApprovalsDeny } from "./approvals/Deny.ts"
 import { commandAudit } from "./Audit.ts"
 import { commandBackup } from "./Backup.ts"
+import { commandBridge, commandBridgeDiscord, commandBridgeGithub } from "./Bridge.ts"
 import { commandContracts } from "./Contracts.ts"
 import { commandDoctor } from "./Doctor.ts"
 import { commandEmit } from "./Emit.ts"
@@ -17,8 +18,11 @@ import { commandReplay } from "./Replay.ts"
 import { commandRetention } from "./Retention.ts"
 import { commandRun } from "./Run.ts"
 import { commandRuns } from "./Runs.ts"
+import { commandSensors } from "./Sensors.ts"
+import { commandSensorEvent } from "./sensors/Event.ts"
 import { commandServe } from "./Serve.ts"
 import { commandSignal } from "./Signal.ts"
+import { commandSources } from "./Sources.ts"
 import { commandStatus } from "./Status.ts"
 import { commandTasks } from "./Tasks.ts"
 import { commandTenants } from "./Tenants.ts"
@@ -50,6 +54,9 @@ export const commandFermata = Command.make("fermata").pipe(
     commandSignal,
     commandEmit,
     commandEvents,
+    commandSensors,
+    commandSources,
+    commandBridge,
     commandContracts,
     commandTasks,
     commandQueue,
@@ -66,6 +73,10 @@ export const commandFermata = Command.make("fermata").pipe(
     commandBackup,
     commandStatus,
     commandDoctor,
-    commandInit
+    commandInit,
+    // As they are known from the reference.
+    commandSensorEvent,
+    commandBridgeGithub,
+    commandBridgeDiscord
   ])
 )

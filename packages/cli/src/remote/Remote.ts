@@ -94,6 +94,33 @@ export const open = (
             before
           )
       },
+      sensors: {
+        ingest: (event, { tell } = {}) =>
+          ask(client.sensors.ingest({ payload: event, query: tell === true ? { tell: "true" } : {} })),
+        find: (position) => ask(client.sensors.get({ params: { position } })),
+        list: ({ before, limit, sensor } = {}) =>
+          Calls.pages(
+            (query) =>
+              Effect.map(
+                ask(client.sensors.list({ query: { ...query, ...(sensor === undefined ? {} : { sensor }) } })),
+                ({ events, next }) => ({ items: events, next })
+              ),
+            limit,
+            before
+          )
+      },
+      sources: {
+        list: Calls.pages((query) =>
+          Effect.map(ask(client.sources.list({ query })), ({ next, sources }) => ({ items: sources, next }))
+        ),
+        find: (source) => ask(client.sources.get({ params: { source } })),
+        put: (source, declaration) => ask(client.sources.put({ params: { source }, payload: declaration })),
+        remove: (source) => ask(client.sources.remove({ params: { source } })),
+        pause: (source, { note }) =>
+          ask(client.sources.pause({ params: { source }, payload: note === undefined ? {} : { note } })),
+        resume: (source) => ask(client.sources.resume({ params: { source } })),
+        test: (source, sample) => ask(client.sources.test({ params: { source }, payload: sample }))
+      },
       tokens: {
         create: ({ by: _, ...options }) =>
           Effect.map(
