@@ -56,7 +56,7 @@ const unknown = [
   { named: /\bagent (run|raise) (reviewer|writer)\b/, refusal: /^error: There is no agent "(reviewer|writer)"/m },
   { named: /\bpolicy rm 3e1a\b/, refusal: /^error: No rule "3e1a" stands/m },
   { named: /\bmcp log(in|out) github\b/, refusal: /^error: There is no MCP server "github"/m },
-  { named: /\bsources (rm|show|test|pause|resume) github\b/, refusal: /^error: There is no source "github"/m },
+  { named: /\bsources show github\b/, refusal: /^error: There is no source "github"/m },
   { named: /\bsensors show 0000000000000007\b/, refusal: /^error: Nothing that is kept came in/m },
   { named: /\btoken rm 3e1a\b/, refusal: /^error: There is no token "3e1a"/m },
   { named: /--tls-cert cert\.pem\b/, refusal: /^error: --tls-cert cert\.pem cannot be read/m },
