@@ -14,6 +14,7 @@ import { type Figure, figure, time } from "./measure.ts"
 import { reader } from "./reader.ts"
 import { stalls } from "./stalls.ts"
 import { host, marks, raw, remove, Sequential, Wide } from "./subject.ts"
+import { tasks } from "./tasks.ts"
 import { telemetry } from "./telemetry.ts"
 
 export interface Settings {
@@ -308,6 +309,7 @@ export const cases: Readonly<Record<string, Case>> = {
   chunks,
   agents,
   stalls,
+  tasks,
   telemetry,
   startUp,
   command
