@@ -25,6 +25,7 @@ import { Tenants } from "@fermata/engine/Tenants"
 import { Version } from "@fermata/engine/Workflows"
 import * as NodeHost from "@fermata/host-node/NodeHost"
 import { Sources } from "@fermata/operations/Sources"
+import { Webhooks } from "@fermata/operations/Webhooks"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -114,6 +115,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
           Tenants.layer
         ).pipe(
           Layer.provideMerge(Sensors.layer),
+          (services) => Layer.provideMerge(Webhooks.layer, services),
           Layer.provideMerge(engine),
           Layer.provideMerge(late.layer)
         ),
@@ -220,7 +222,24 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
         yield* inConfig(loaded, "agents", Layer.buildWithScope(Layer.provide(layer, needs), scope))
       }
       yield* addContracts(serviced, loaded, served)
-      if (options.worker === true) yield* engineService.announce
+      if (options.worker === true) {
+        yield* inConfig(
+          loaded,
+          "egress",
+          Effect.flatMap(
+            Effect.promise(() => import("./internal/WebhookSending.ts")),
+            (WebhookSending) =>
+              Layer.buildWithScope(
+                Layer.provide(
+                  WebhookSending.layer(agents.map(({ agent }) => agent.name)),
+                  Layer.succeedContext(surroundings === undefined ? context : Context.merge(context, surroundings))
+                ),
+                scope
+              )
+          )
+        )
+        yield* engineService.announce
+      }
       return loaded
     })
     let serving: Effect.Effect<Config.Loaded, CommandFailed> | undefined
@@ -238,6 +257,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       bulk: Context.get(context, Bulk),
       tokens: Context.get(context, AccessTokens),
       tasks: Context.get(context, Tasks),
+      webhooks: Context.get(context, Webhooks),
       tenants: Context.get(context, Tenants),
       retention: Context.get(context, Retention),
       sensors: Context.get(context, Sensors),

@@ -19,6 +19,7 @@ import type { Sensors } from "@fermata/engine/Sensors"
 import type { Tasks } from "@fermata/engine/Tasks"
 import type { Tenants } from "@fermata/engine/Tenants"
 import type { Sources } from "@fermata/operations/Sources"
+import type { By, Webhooks } from "@fermata/operations/Webhooks"
 import type * as Effect from "effect/Effect"
 import type { CommandFailed } from "./CommandFailed.ts"
 import type { Loaded } from "./Config.ts"
@@ -63,6 +64,30 @@ export interface Operator {
     | "setDispatch"
     | "show"
   >
+  /** Endpoints that are told of what happens there, and what was sent to them. */
+  readonly webhooks:
+    & Pick<
+      Webhooks["Service"],
+      | "deliveries"
+      | "list"
+      | "pause"
+      | "put"
+      | "redeliverDead"
+      | "remove"
+      | "resume"
+      | "rotate"
+      | "test"
+    >
+    & {
+      readonly delivery: (
+        id: string,
+        options: { readonly endpoint: string }
+      ) => ReturnType<Webhooks["Service"]["delivery"]>
+      readonly redeliver: (
+        id: string,
+        options: By & { readonly endpoint: string }
+      ) => ReturnType<Webhooks["Service"]["redeliver"]>
+    }
   /** Who did what there. */
   readonly audit: AuditLog["Service"]
   /** What steps say while they work. */

@@ -28,6 +28,7 @@ import { commandTasks } from "./Tasks.ts"
 import { commandTenants } from "./Tenants.ts"
 import { commandToken } from "./Token.ts"
 import { commandUpgrade } from "./Upgrade.ts"
+import { commandWebhooks } from "./Webhooks.ts"
 import { commandWorker } from "./Worker.ts"
 import { commandWorkers } from "./Workers.ts"
 
@@ -60,6 +61,7 @@ export const commandFermata = Command.make("fermata").pipe(
     commandContracts,
     commandTasks,
     commandQueue,
+    commandWebhooks,
     commandWorker,
     commandWorkers,
     commandServe,

@@ -15,6 +15,7 @@ import * as Patience from "./Patience.ts"
 import * as RemoteRuns from "./RemoteRuns.ts"
 import * as RemoteStreams from "./RemoteStreams.ts"
 import * as RemoteTasks from "./RemoteTasks.ts"
+import * as RemoteWebhooks from "./RemoteWebhooks.ts"
 
 /** A server that lets this command in, and the options of the command as whoever it is there. */
 export interface Opened {
@@ -150,6 +151,7 @@ export const open = (
         unset: (scope) => ask(client.retention.unset({ query: scope }))
       },
       tasks: RemoteTasks.make(calls),
+      webhooks: RemoteWebhooks.make(calls),
       audit: {
         list: ({ action, before, limit = 50, run, since, who } = {}) => {
           const wanted = {
