@@ -15,6 +15,7 @@ import { pathToFileURL } from "node:url"
 import { promisify } from "node:util"
 import { BadUsage, type Ended, ended, exit, optionsOf, progress, whole } from "../Command.ts"
 import { audit, type Audited } from "./audit/Audit.ts"
+import { Schedules } from "./audit/Schedules.ts"
 import { chance } from "./Chance.ts"
 import { Commits } from "./check/Streams.ts"
 import { api, insist } from "./clients/Api.ts"
@@ -53,6 +54,9 @@ export const soak = (args: ReadonlyArray<string>): Promise<Ended> =>
 /** How long the scenes of a round take. */
 const roundMs = 20_000
 
+/** How long runs that have ended are kept: for longer than an audit may be behind, in ms. */
+const keptMs = 30 * 60_000
+
 /** How long a dead process owns its runs at most where nobody sees that it is dead, in ms. */
 const leaseMs = 20_000
 
@@ -68,7 +72,9 @@ const callers = {
   ann: ["read", "approve"],
   bob: ["read", "approve"],
   cy: ["read", "approve"],
-  eve: ["read", "approve"]
+  eve: ["read", "approve"],
+  /** A worker of tasks. */
+  hand: ["read", "worker"]
 } as const
 
 interface Options {
@@ -176,6 +182,9 @@ const run = async ({ again, fault, folder, killEveryMs, load, minutes, seed }: O
         return event !== "refused"
       }
     })
+    const schedules = new Schedules()
+    await schedules.put(api(setting, chance(seed, "schedules")))
+    await insist(asRoot, { method: "PUT", path: "/retention/rules", as: "root", body: { maxAgeMs: keptMs } }, 30_000)
     for (const role of clients) cast.start(role)
 
     const files: Array<Files> = []
@@ -187,7 +196,7 @@ const run = async ({ again, fault, folder, killEveryMs, load, minutes, seed }: O
       await pause(left(setting, round))
       if (round === rounds - 1) killingOver.abort()
       progress(`round ${round + 1} of ${rounds}, ${cast.ended.length} ended, ${problemsOf(audited).length} problems`)
-      audited.push(await audit({ setting, db, cast, commits, patienceMs: 4 * leaseMs }, round))
+      audited.push(await audit({ setting, db, cast, commits, schedules, patienceMs: 4 * leaseMs }, round))
     }
     await killing
     clearInterval(looking)

@@ -26,9 +26,11 @@ import {
   voting
 } from "../clients/Scenes.ts"
 import { inputOf, isOver } from "../clients/Stage.ts"
+import { add, lease, look as lookAt, settle as settleTask, tasksOf } from "../clients/Tasks.ts"
 import { folderOf, now, pause, type Setting, startOf } from "../Setting.ts"
 import { deeds } from "../world/Ledger.ts"
 import { asked, type Entry, journal, type Row, runs } from "./Runs.ts"
+import type { Schedules } from "./Schedules.ts"
 
 /** What an audit knows of everything around it. */
 export interface AuditOptions {
@@ -36,6 +38,7 @@ export interface AuditOptions {
   readonly db: string
   readonly cast: { readonly isGone: (life: string) => boolean; readonly wasEnded: (life: string) => boolean }
   readonly commits: Commits
+  readonly schedules: Schedules
   /** How long a run of a round may take to its end once everything is said that it waits for. */
   readonly patienceMs: number
 }
@@ -88,6 +91,7 @@ export const audit = async (options: AuditOptions, round: number): Promise<Audit
     problems.push(...effectsOf(entries as never, done.get(scene) ?? [], acts, cast.wasEnded).map(about))
   }
   problems.push(...bookingProblems(options.db, rows))
+  problems.push(...await options.schedules.audit(ask))
   problems.push(...followers(folder, journals, rows, cast))
   await reads(setting, round, rows, journals, { ask, recorder })
 
@@ -155,16 +159,39 @@ const settle = async (
   { ask, recorder, scenes }: Asking & { readonly scenes: Map<string, string> }
 ): Promise<ReadonlyArray<Row>> => {
   for (const scene of eventScenes(setting, round)) await emit({ ask, recorder, round }, scene, "placed")
+  const tasks = scenesOf(setting, round).map(({ name }) => name).filter((name) => kindOf(name) === "tasks")
+    .flatMap((scene) => tasksOf(scene).map((task) => ({ scene, task })))
+  for (const { scene, task } of tasks) await add({ ask, recorder, round }, scene, task)
   const end = Date.now() + patienceMs
   while (true) {
     const rows = await rowsOf(ask, setting, round, scenes)
     const open = rows.filter(({ status }) => !isOver(status))
     const isWhole = eventScenes(setting, round).every((scene) => rows.some(({ labels }) => labels?.["scene"] === scene))
-    if (open.length === 0 && isWhole) return []
-    if (Date.now() > end) return open
+    // Those that are left of the round; what is somebody else's is not settled twice.
+    for (const held of await lease({ ask, recorder, round }, "audit", 20)) {
+      await settleTask({ ask, recorder }, held, "completed")
+    }
+    const waiting = await openTasks(ask, tasks)
+    if (open.length === 0 && isWhole && waiting.length === 0) return []
+    if (Date.now() > end) return [...open, ...waiting]
     for (const row of open) await say(row, { ask, recorder, round })
     await pause(400)
   }
+}
+
+/** Tasks of a round that have not ended. */
+const openTasks = async (
+  ask: Asking["ask"],
+  tasks: ReadonlyArray<{ readonly scene: string; readonly task: string }>
+): Promise<ReadonlyArray<Row>> => {
+  const open: Array<Row> = []
+  for (const { scene, task } of tasks) {
+    const { status } = await asked(ask, `/tasks/${task}`)
+    if (!isOver(status)) {
+      open.push({ id: task, workflow: "task", status: status as string, labels: { scene }, waits: [] })
+    }
+  }
+  return open
 }
 
 /** Says to a run what it waits for. */
@@ -343,6 +370,9 @@ const reads = async (
         )
         break
       }
+      case "tasks":
+        for (const task of tasksOf(name)) await lookAt({ ask, recorder }, task, true)
+        break
       case "placed": {
         const count = rows.filter(({ labels, workflow }) => workflow === "placed" && labels?.["scene"] === name).length
         await journaled({ kind: "event", object: `${name}-placed`, settings: { starts: true } }, { do: "read" }, {

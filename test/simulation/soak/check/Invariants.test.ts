@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Deed, type Entry, problemsOf as effectsOf } from "./Effects.ts"
+import { Slots } from "./Slots.ts"
 import { Commits, type Note, problemsOf as heardOf } from "./Streams.ts"
 
 const requested = (seq: number, onCrash: string, probe = false): Entry => ({
@@ -82,6 +83,28 @@ describe("what bodies did", () => {
       effects([requested(2, "rerun"), completed(3)], [deed(1, "killed", 2), deed(2, "alive", 2)]),
       "pay acted 2 times, and was asked for 1 times"
     )
+  })
+})
+
+describe("what schedules fired", () => {
+  const firing = (slot: number, missed = 0, outcome = "started") => ({ slot, missed, outcome })
+
+  it("is every slot once and in order, or told as missed", () => {
+    const slots = new Slots("s", 10)
+    assert.deepStrictEqual(slots.tell([firing(20), firing(10)]).map(({ slot }) => slot), [10, 20])
+    assert.deepStrictEqual(slots.tell([firing(60, 2), firing(30), firing(20)]).map(({ slot }) => slot), [30, 60])
+    assert.deepStrictEqual(slots.problems, [])
+  })
+
+  it("is wrong where a slot came twice, was left out, or came to nothing", () => {
+    const slots = new Slots("s", 10)
+    slots.tell([firing(10), firing(20), firing(20), firing(40), firing(50, 1), firing(60, 0, "failed")])
+    assert.deepStrictEqual(slots.problems, [
+      "schedule s has fired slot 20 twice",
+      "schedule s has fired slot 40 behind 20, and told of 0 missed",
+      "schedule s has fired slot 50 behind 40, and told of 1 missed",
+      "schedule s has failed slot 60"
+    ])
   })
 })
 

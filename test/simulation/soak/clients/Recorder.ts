@@ -43,6 +43,14 @@ export class Recorder {
     }
   }
 
+  /** Writes down what has happened, where only the answer said what was asked. */
+  happened(target: Target, calledAt: number, call: unknown, answer: unknown): void {
+    const op = this.ops++
+    const at = now()
+    this.write({ op, at: calledAt, client: `${this.life}/${target.kind}`, target, call })
+    this.write({ op, at, answer })
+  }
+
   /** Nothing comes behind this. */
   end(): void {
     writeFileSync(this.file.replace(/ndjson$/, "done"), "")

@@ -5,6 +5,7 @@ import { folderOf, many, type Setting } from "../Setting.ts"
 import type { Replied } from "./Api.ts"
 import { follow } from "./Follow.ts"
 import { inputOf, isOver, moment, type Scene, type Stage, start, summary, wait } from "./Stage.ts"
+import { tasks } from "./Tasks.ts"
 
 /** Every scene of a round: the same for all clients, by seed and load. */
 export const scenesOf = (
@@ -349,5 +350,6 @@ const kinds: Readonly<Record<string, { readonly count: number; readonly play: Sc
   quota: { count: 3, play: quota },
   raise: { count: 2, play: raise },
   request: { count: 3, play: request },
-  placed: { count: 5, play: placed }
+  placed: { count: 5, play: placed },
+  tasks: { count: 3, play: tasks }
 }

@@ -16,12 +16,9 @@ const faults: Readonly<
     file: "packages/engine/src/internal/RunMessages.ts",
     changes: [["if (rows.some(holds)) return", "if (false) return"], ["unless: { from: row.length, holds }", ""]]
   },
-  "an answer counts that comes behind the one that decided": {
+  "a question is granted by one yes too few": {
     file: "packages/core/src/ApprovalRule.ts",
-    changes: [[
-      "if (now.status !== \"open\") return refuse(\"answered\", decided(now))\n  const isPast",
-      "const isPast"
-    ]]
+    changes: [["if (votes.length >= question.quorum)", "if (votes.length + 1 >= question.quorum)"]]
   },
   "a stream leaves out an entry where it goes on": {
     file: "packages/server/src/internal/RunStream.ts",

@@ -91,6 +91,8 @@ const inboxes = workflow("inbox").toLayer(Effect.fnUntraced(function*() {
 const Go = Signal.make("go")
 const held = workflow("held").toLayer(() => Effect.as(Signal.receive(Go), "gone"))
 
+const beat = workflow("beat").toLayer(() => Effect.as(Effect.sleep("500 millis"), "beaten"))
+
 const Look = Tool.make("Look", {
   parameters: Schema.Struct({ round: Schema.Int, scene: Schema.String }),
   success: Schema.String
@@ -111,7 +113,7 @@ const handlers = kit.toLayer({
 })
 
 export default defineConfig({
-  workflows: [orders, votes, inboxes, held],
+  workflows: [orders, votes, inboxes, held, beat],
   contracts: "placed.json",
   tasks: {
     act: (input, { idempotencyKey, stepId }) =>

@@ -31,7 +31,9 @@ export const task: Model<TaskState | null, TaskInput, TaskOutput> = {
       case "look": {
         if (output === undefined) return state
         if (output.said !== "stands") return undefined
-        // A lease that has ended gives it back to its queue at a time that nobody hears of.
+        // A lease that has ended gives it back to its queue at a time that nobody hears of, or ends it as the last of too many.
+        const isGivenUp = state?.status === "running" && output.status === "failed" && state.attempt >= mostLost
+        if (isGivenUp) return { ...state, status: "failed" }
         const isBack = state?.status === "running" && output.status === "queued"
         return isBack || output.status === (state?.status ?? "none") ? state : undefined
       }
@@ -56,5 +58,8 @@ export const task: Model<TaskState | null, TaskInput, TaskOutput> = {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** So many workers in a row may go away with a task before it has failed. */
+const mostLost = 5
 
 const isOver = ({ status }: TaskState): boolean => status === "completed" || status === "failed"
