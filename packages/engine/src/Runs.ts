@@ -82,7 +82,7 @@ import { known, ownerOf, summary } from "./internal/RunSummaries.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
 import * as RunWebhooks from "./internal/RunWebhooks.ts"
 import * as Telling from "./internal/secrets/Telling.ts"
-import { checkKey, described } from "./StartRequest.ts"
+import { checkKey } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 
 export { ownerOf }
@@ -421,11 +421,11 @@ export class Runs extends Context.Service<Runs, {
         ...RunRules.make(runtime),
         start: Effect.fn("Runs.start")(function*(workflow: string, payload: unknown, options: StartOptions = {}) {
           yield* checkKey(workflow, options.key)
-          const definition = yield* RunStarts.definitionOf(backend, workflow, options.version)
-          const request = definition.kind === "program"
-            ? yield* RunStarts.programRequest(runtime, definition, payload, options)
-            : yield* RunStarts.documentRequest(runtime, definition, payload, options)
-          return yield* webhooks.starting(options, yield* described(request, options), engine.start)
+          return yield* webhooks.starting(
+            options,
+            yield* RunStarts.request(runtime, backend, workflow, payload, options),
+            engine.start
+          )
         }),
         fork: Effect.fn("Runs.fork")(function*(run: string, options: ForkOptions) {
           return yield* RunForks.fork(runtime, store, yield* rowOf(run), Telling.json(options))

@@ -9,6 +9,7 @@
  */
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Tenant from "@fermata/core/Tenant"
+import type { Message } from "./InboxMessage.ts"
 import * as ScheduleOps from "./internal/backend/ScheduleOps.ts"
 import type {
   CancelTaskOp,
@@ -26,8 +27,10 @@ import type {
 import * as Claims from "./internal/tasks/Claims.ts"
 import * as Lanes from "./internal/tasks/Lanes.ts"
 import { retryOf } from "./internal/tasks/Limits.ts"
+import * as Runs from "./internal/tasks/Runs.ts"
 import type { TaskTables } from "./internal/tasks/Tables.ts"
 
+export { endedRow, gone, listenerOf, taskOfListener } from "./internal/tasks/Runs.ts"
 export { emptyQueue, everyQueue } from "./internal/tasks/Tables.ts"
 export type { TaskTables } from "./internal/tasks/Tables.ts"
 
@@ -46,6 +49,13 @@ export const handlers = (tables: TaskTables) => ({
     dropped: tables.sweep(before, Math.max(0, limit))
   })
 })
+
+/** A run has come to its end, or is to stop: nobody waits any more for the tasks that it has asked for. */
+export const abandon = (tables: TaskTables, run: string, now: number): void => {
+  for (const { id } of tables.awaited(run)) {
+    cancel(tables, { op: "cancelTask", task: id, reason: "run_ended", isQueuedOnly: false, now })
+  }
+}
 
 /** How often in a row the lease of a task may end before it has failed: what ends every process that takes it up must not go on for ever. */
 export const mostLost = 5
@@ -119,8 +129,11 @@ const settle = (tables: TaskTables, { by, now, outcome, task }: SettleTaskOp): T
     case "HandedOver": {
       const handed: TaskRow = { ...row, run: outcome.run, leaseUntil: null, updatedAt: now }
       tables.put(handed, false)
-      if (row.stop !== null) leave(tables, handed, row.stop)
-      return { task: handed }
+      // Who began the run may have died before it said so, and the run may have ended since.
+      tables.send(Runs.listenRow(row.id, outcome.run))
+      if (row.stop === null) return { task: handed }
+      leave(tables, handed, row.stop)
+      return { task: end(tables, { ...handed, status: "cancelled", reason: row.stop }, now) }
     }
     case "Completed":
       return { task: end(tables, { ...row, status: "completed", result: outcome.result, error: null }, now) }
@@ -168,9 +181,12 @@ const cancel = (
   if (row.status !== "running") return { result: "over", task: row }
   if (isQueuedOnly) return { result: "running", task: row }
   if (row.stop !== null) return { result: "asked", task: row }
+  if (row.run !== null) {
+    leave(tables, row, reason)
+    return { result: "cancelled", task: end(tables, { ...row, status: "cancelled", reason }, now) }
+  }
   const stopping: TaskRow = { ...row, stop: reason, updatedAt: now }
   tables.put(stopping, false)
-  if (row.run !== null) leave(tables, stopping, reason)
   return { result: "asked", task: stopping }
 }
 
@@ -278,39 +294,28 @@ const over = (tables: TaskTables, row: TaskRow, now: number): TaskRow => {
   return ended
 }
 
-/** Tells the run that waits for it how it has ended. */
+/** Tells the run that waits for it how it has ended, by the signal of its step. */
 const tell = (
   tables: TaskTables,
   { attempts, error, id, reason, result, status, waiterStep }: TaskRow,
   run: string
 ) => {
-  const request = {
-    run,
-    id: `task-end:${id}:${attempts}`,
-    kind: "task",
-    message: {
-      task: id,
-      step: waiterStep,
-      status,
-      ...(reason === null ? {} : { reason }),
-      ...(result === null ? {} : { result: JSON.parse(result) }),
-      ...(error === null ? {} : { error: JSON.parse(error) })
-    }
-  }
+  const payload = status === "completed"
+    ? { output: JSON.parse(result ?? "null") }
+    : { error: error === null ? { code: status, message: reason ?? status } : JSON.parse(error) }
+  const message: Message<"signal"> = { name: waiterStep ?? "", payload }
+  const request = { run, id: `task-end:${id}:${attempts}`, kind: "signal", message }
   tables.send({ id: `task-end:${id}:${attempts}`, kind: "inbox", payload: StoredJson.textOf(request) })
 }
 
 /** The run that does it is left to others who want it, or stops. */
 const leave = (tables: TaskTables, { id, run }: TaskRow, reason: string): void => {
   const request = {
-    listener: listenerOf(id),
+    listener: Runs.listenerOf(id),
     run: run!,
-    id: `cancel:${listenerOf(id)}`,
+    id: `cancel:${Runs.listenerOf(id)}`,
     kind: "cancel",
     payload: StoredJson.textOf({ kind: "cancel", by: Tenant.local(id), reason })
   }
-  tables.send({ id: `leave:${listenerOf(id)}:${run}`, kind: "leave", payload: StoredJson.textOf(request) })
+  tables.send({ id: `leave:${Runs.listenerOf(id)}:${run}`, kind: "leave", payload: StoredJson.textOf(request) })
 }
-
-/** As whom a task listens for the end of the run that does it. */
-export const listenerOf = (task: string): string => `task:${task}`

@@ -6,6 +6,7 @@
  * and whoever looks at it may be different processes. A task is done at least
  * once: a worker that dies has its tasks taken up by others, once its lease is over.
  */
+import type { StartOptions } from "@fermata/core/RunStart"
 import type * as Task from "@fermata/core/Task"
 import { QueueFull, QueueRefused, TaskConflict, TaskNotFound, TaskNotHeld, TaskRefused } from "@fermata/core/TaskErrors"
 import type { Dispatch, QueueSettings, TaskQueue } from "@fermata/core/TaskQueue"
@@ -33,11 +34,15 @@ import type { Engine } from "./Engine.ts"
 import * as Acting from "./internal/Acting.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
+import * as RunStarts from "./internal/RunStarts.ts"
 import * as Intake from "./internal/tasks/Intake.ts"
+import * as Runs from "./internal/tasks/Runs.ts"
 import * as Serving from "./internal/tasks/Serving.ts"
 import * as TaskSettings from "./internal/tasks/TaskSettings.ts"
 import * as TaskViews from "./internal/tasks/TaskViews.ts"
-import type { LeasedTask, ServeOptions } from "./internal/tasks/Work.ts"
+import { HandedOver, type LeasedTask, type ServeOptions } from "./internal/tasks/Work.ts"
+import type { StartError } from "./Runs.ts"
+import { inTenant } from "./StartRequest.ts"
 import * as TaskTables from "./TaskTables.ts"
 
 export { HandedOver, TaskFailed, TaskReleased } from "./internal/tasks/Work.ts"
@@ -50,11 +55,17 @@ export type HeldError = TaskNotFound | TaskNotHeld | StorageFailed
 export class Tasks extends Context.Service<Tasks, {
   /**
    * Adds a task. Success means that it is recorded. `isEngine` lets packages
-   * around the engine use queues that begin with `engine.`.
+   * around the engine use queues that begin with `engine.`. A `waiter` is told of
+   * the end by a signal of this name: `{ output }`, or `{ error: { code, message } }`;
+   * once that run has ended, the task is cancelled. `TaskCall` does it for the body of a workflow.
    */
   readonly enqueue: (
     request: Task.TaskRequest,
-    options?: { readonly by?: string; readonly isEngine?: boolean }
+    options?: {
+      readonly by?: string
+      readonly isEngine?: boolean
+      readonly waiter?: { readonly run: string; readonly signal: string }
+    }
   ) => Effect.Effect<Task.Added, QueueFull | TaskRefused | StorageFailed>
   /** The newest first. Those of the engine's own queues are told only where one of them is asked for. */
   readonly list: (filter?: Task.TaskFilter) => Effect.Effect<ReadonlyArray<Task.Task>, StorageFailed>
@@ -107,6 +118,15 @@ export class Tasks extends Context.Service<Tasks, {
   }) => Effect.Effect<Task.Task, HeldError>
   /** Gives it back, as if it had not been begun; where it was asked to stop, it is cancelled. */
   readonly release: (task: string, attempt: number) => Effect.Effect<Task.Task, HeldError>
+  /**
+   * Starts the run that does a task from here on, and says so: for what the `run`
+   * of a worker succeeds with. However often whoever has the task dies on the way,
+   * it is one run; a task that is tried again after that run has failed gets another.
+   */
+  readonly handOver: (
+    task: LeasedTask,
+    to: { readonly workflow: string; readonly payload: unknown } & Pick<StartOptions, "labels" | "title" | "version">
+  ) => Effect.Effect<HandedOver, StartError>
   /** Takes tasks of a queue and does them, until the scope closes; then those that it has are given back. */
   readonly serve: <R>(options: ServeOptions<R>) => Effect.Effect<void, QueueRefused, R | Scope.Scope>
 
@@ -222,7 +242,7 @@ export class Tasks extends Context.Service<Tasks, {
       })
 
       return Tasks.of({
-        enqueue: Effect.fn("Tasks.enqueue")(function*(request, { by, isEngine = false } = {}) {
+        enqueue: Effect.fn("Tasks.enqueue")(function*(request, { by, isEngine = false, waiter } = {}) {
           const place = yield* CurrentRun
           if (place !== undefined && place.step === undefined) {
             return yield* Effect.die(
@@ -231,7 +251,10 @@ export class Tasks extends Context.Service<Tasks, {
           }
           const tenant = yield* CurrentTenant.current
           const id = (yield* WebCrypto).randomUUID().replaceAll("-", "")
-          const op = yield* Intake.opOf(request, { id, now: now(), tenant, isEngine })
+          const asked = yield* Intake.opOf(request, { id, now: now(), tenant, isEngine })
+          const op: EnqueueOp = waiter === undefined
+            ? asked
+            : { ...asked, task: { ...asked.task, waiterRun: waiter.run, waiterStep: waiter.signal } }
           const answer = yield* act<EnqueueOp>(
             op,
             {
@@ -336,6 +359,20 @@ export class Tasks extends Context.Service<Tasks, {
         }),
         release: Effect.fn("Tasks.release")(function*(task, attempt) {
           return yield* settle(yield* reached(task), attempt, { _tag: "Released" })
+        }),
+        handOver: Effect.fn("Tasks.handOver")(function*(task, { payload, workflow, ...options }) {
+          const id = yield* CurrentTenant.idOf(task.id)
+          // Attempts that were cut off may have begun the run, and so this one joins it.
+          const failed = (yield* backend.taskAttempts(id)).filter(({ outcome }) => outcome === "failed").length
+          const request = yield* RunStarts.request(runtime, backend, workflow, payload, {
+            ...options,
+            key: `${Runs.listenerOf(id)}.${failed}`
+          })
+          const { run } = yield* runtime.starts.start(
+            inTenant({ ...request, listener: Runs.listenerOf(id) }, Tenant.of(id)),
+            { isTraffic: true }
+          )
+          return new HandedOver({ runId: run.id })
         }),
         serve: Effect.fnUntraced(function*<R>(options: ServeOptions<R>) {
           const name = yield* TaskSettings.nameOf(options.queue)

@@ -419,6 +419,10 @@ export const migrations: ReadonlyArray<string> = [
     until REAL NOT NULL,
     PRIMARY KEY (queue, lane)
   ) STRICT, WITHOUT ROWID;
+  `,
+  // Tasks that a run waits for, which are looked for when it ends.
+  `
+  CREATE INDEX tasks_awaited ON tasks (waiter_run) WHERE waiter_run IS NOT NULL AND ended_at IS NULL;
   `
 ]
 

@@ -30,6 +30,8 @@ export const tables = (changes: MemoryChanges, send: TaskTables["send"]): TaskTa
       for (const { row } of some(status)) if (row.queue === queue && row.dedupe === dedupe) return row
       return null
     },
+    awaited: (run) =>
+      [...some("queued"), ...some("running")].filter(({ row }) => row.waiterRun === run).map(({ row }) => row),
     add: set,
     put: set,
     replace: set,

@@ -58,6 +58,16 @@ export class Transaction {
       start: (op) => this.#start(op),
       commit: (op) => this.#commit(op),
       leave: (op) => this.#leave(op),
+      listen: ({ at, listener, message, run }) => {
+        if (this.#isApplied(message)) return {}
+        const found = store.runs.get(run)
+        const payload = found === undefined ? TaskTables.gone : found.ended
+        if (payload !== null) this.#tell(listener, run, payload, at)
+        else if (!found!.listeners.includes(listener)) {
+          changes.set({ ...found!, listeners: [...found!.listeners, listener] })
+        }
+        return {}
+      },
       inbox: (op) => this.#inbox(op),
       answer: (op) => this.#answer(op),
       revoke: ({ id }) => {
@@ -272,9 +282,15 @@ export class Transaction {
       for (const listener of before.listeners.toSorted()) this.#tell(listener, op.run, op.ended.payload, op.at)
     }
     if (op.leaves !== undefined) this.#leaveAll(op.run, op.leaves, op.at)
+    if (op.leaves !== undefined || op.ended !== undefined) {
+      TaskTables.abandon(MemoryTasks.tables(this.#changes, (row) => void this.#send(row)), op.run, op.at)
+    }
     return {
       ok: true,
       ...(op.ended !== undefined && before.listeners.length > 0 ? { told: true } : {}),
+      ...(op.ended !== undefined && before.listeners.some((one) => TaskTables.taskOfListener(one) !== undefined)
+        ? { sent: true }
+        : {}),
       ...(settled === undefined || settled.refused.length === 0 ? {} : { refused: settled.refused })
     }
   }
@@ -338,6 +354,7 @@ export class Transaction {
   }
 
   #isOpen(id: string): boolean {
+    if (TaskTables.taskOfListener(id) !== undefined) return true
     const run = this.#store.runs.get(id)
     return run !== undefined && !isOver(run.row.status)
   }
@@ -393,6 +410,8 @@ export class Transaction {
   }
 
   #tell(listener: string, ended: string, payload: string, at: number): void {
+    const task = TaskTables.taskOfListener(listener)
+    if (task !== undefined) return void this.#send(TaskTables.endedRow(task, ended, payload))
     this.#inbox({ row: { run: listener, id: `child:${ended}`, kind: "child", payload, at } })
   }
 

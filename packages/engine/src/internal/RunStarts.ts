@@ -7,7 +7,7 @@ import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { Backend, DefinitionRow, StorageFailed } from "../Backend.ts"
-import { payloadText, type StartRequest } from "../StartRequest.ts"
+import { described, payloadText, type StartRequest } from "../StartRequest.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
 import * as Identity from "./Identity.ts"
 import * as RunTitle from "./RunTitle.ts"
@@ -30,6 +30,21 @@ export const definitionOf = Effect.fnUntraced(function*(
     known: (named.length > 0 ? named : all).map((row) => `${row.name}@${row.version}`),
     ...(version === undefined ? {} : { version })
   })
+})
+
+/** The request that starts a run of the workflow of this name, in the version that is asked for or the highest. */
+export const request = Effect.fnUntraced(function*(
+  runtime: EngineRuntime,
+  backend: Backend,
+  workflow: string,
+  payload: unknown,
+  options: StartOptions
+): Effect.fn.Return<StartRequest, WorkflowNotFound | PayloadRefused | StartRefused | StorageFailed> {
+  const definition = yield* definitionOf(backend, workflow, options.version)
+  const asked = definition.kind === "program"
+    ? yield* programRequest(runtime, definition, payload, options)
+    : yield* documentRequest(runtime, definition, payload, options)
+  return yield* described(asked, options)
 })
 
 export const programRequest = Effect.fnUntraced(function*(

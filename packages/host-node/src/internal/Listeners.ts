@@ -2,18 +2,20 @@
  * Who listens to a run, and what becomes of it when they leave, as SQL. Each
  * must be called inside a write transaction.
  */
-import type { Answers, CommitOp, InboxOp, LeaveOp, StartOp } from "@fermata/engine/Backend"
+import type { Answers, CommitOp, InboxOp, LeaveOp, ListenOp, OutboxRow, StartOp } from "@fermata/engine/Backend"
+import * as TaskTables from "@fermata/engine/TaskTables"
 import type { DatabaseSync } from "node:sqlite"
 import { prepare, text, textOrNull } from "./Rows.ts"
 
 /** The keeper of a run whose keeper has left it: the last to leave it stops it. */
 const nobody = ""
 
-/** `keyOf` finds the key of a run by its id, `inbox` puts a row into an inbox. */
+/** `keyOf` finds the key of a run by its id, `inbox` puts a row into an inbox, and `send` one into the outbox. */
 export const make = (
   db: DatabaseSync,
   keyOf: (id: string) => number | undefined,
-  inbox: (op: InboxOp) => Answers["inbox"]
+  inbox: (op: InboxOp) => Answers["inbox"],
+  send: (row: OutboxRow) => void
 ) => {
   const listen = prepare(
     db,
@@ -21,10 +23,12 @@ export const make = (
   )
   const unlisten = prepare(db, "DELETE FROM listeners WHERE run = ? AND listener = ?")
   const listeners = prepare(db, "SELECT listener FROM listeners WHERE run = ? ORDER BY listener")
+  // A task that has handed itself over wants its run until it leaves it.
   const openListener = prepare(
     db,
-    `SELECT 1 FROM listeners JOIN runs ON runs.id = listeners.listener
-     WHERE listeners.run = ? AND runs.status NOT IN ('completed', 'failed', 'cancelled') LIMIT 1`
+    `SELECT 1 FROM listeners LEFT JOIN runs ON runs.id = listeners.listener
+     WHERE listeners.run = ? AND (listeners.listener LIKE 'task:%' OR runs.status IN ('queued', 'running', 'suspended'))
+     LIMIT 1`
   )
   const listenedTo = prepare(
     db,
@@ -39,6 +43,8 @@ export const make = (
     message !== undefined && isPending.get(message) === undefined
 
   const tell = (listener: string, ended: string, payload: string, at: number): void => {
+    const task = TaskTables.taskOfListener(listener)
+    if (task !== undefined) return send(TaskTables.endedRow(task, ended, payload))
     inbox({ op: "inbox", row: { run: listener, id: `child:${ended}`, kind: "child", payload, at } })
   }
 
@@ -61,6 +67,14 @@ export const make = (
       const payload = textOrNull(endedWith.get(key)!, "ended")
       if (payload === null) listen.run(key, listener)
       else tell(listener, run.id, payload, run.createdAt)
+    },
+    listen: ({ at, listener, message, run }: ListenOp): Answers["listen"] => {
+      if (isApplied(message)) return {}
+      const key = keyOf(run)
+      const payload = key === undefined ? TaskTables.gone : textOrNull(endedWith.get(key)!, "ended")
+      if (payload === null) listen.run(key!, listener)
+      else tell(listener, run, payload, at)
+      return {}
     },
     /** In the order of their ids. */
     of: (key: number): ReadonlyArray<string> => listeners.all(key).map((row) => text(row, "listener")),

@@ -6,9 +6,6 @@ import type { DatabaseSync } from "node:sqlite"
 import { number, numberOrNull, prepare, type Row } from "./Rows.ts"
 import * as TaskRows from "./TaskRows.ts"
 
-/** What is written. To be called inside a write transaction. */
-export const changes = (db: DatabaseSync, send: TaskTables.TaskTables["send"]) => TaskTables.handlers(tables(db, send))
-
 /** The tables, for what is written. */
 export const tables = (db: DatabaseSync, send: TaskTables.TaskTables["send"]): TaskTables.TaskTables => {
   const { taskColumns, toLane, toQueue, toTask } = TaskRows
@@ -17,6 +14,10 @@ export const tables = (db: DatabaseSync, send: TaskTables.TaskTables["send"]): T
     db,
     `SELECT ${taskColumns} FROM tasks WHERE queue = ?1 AND dedupe = ?2 AND status = ?3 AND dedupe IS NOT NULL
      AND ended_at IS NULL ORDER BY key LIMIT 1`
+  )
+  const awaited = prepare(
+    db,
+    `SELECT ${taskColumns} FROM tasks WHERE waiter_run = ? AND waiter_run IS NOT NULL AND ended_at IS NULL ORDER BY key`
   )
   const add = prepare(
     db,
@@ -121,6 +122,7 @@ export const tables = (db: DatabaseSync, send: TaskTables.TaskTables["send"]): T
   return {
     task: (id) => found(one.get(id), toTask),
     duplicate: (queue, dedupe, status) => found(duplicate.get(queue, dedupe, status), toTask),
+    awaited: (run) => awaited.all(run).map(toTask),
     add: (row, ready) =>
       void add.run(
         row.id,

@@ -16,6 +16,7 @@ import type {
   StartOp,
   Together
 } from "@fermata/engine/Backend"
+import * as TaskTables from "@fermata/engine/TaskTables"
 import type { DatabaseSync } from "node:sqlite"
 import * as AccessSql from "./AccessSql.ts"
 import * as AuditSql from "./AuditSql.ts"
@@ -109,7 +110,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   /** Whether each of these has anything of the run: most runs leave nothing, and to ask once costs less than to delete five times. */
   const leaves = prepareLean(
     db,
-    `SELECT ${ofOpenRuns.map((table) => `EXISTS (SELECT 1 FROM ${table} WHERE run = ?1)`).join(", ")}`
+    `SELECT ${ofOpenRuns.map((table) => `EXISTS (SELECT 1 FROM ${table} WHERE run = ?1)`).join(", ")},
+     EXISTS (SELECT 1 FROM tasks WHERE waiter_run = ?2 AND waiter_run IS NOT NULL AND ended_at IS NULL)`
   )
 
   const inboxIds = prepare(db, "SELECT id FROM inbox WHERE run = ?")
@@ -304,20 +306,27 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     if (op.certain === true) doubts.settle(key)
     if (final && !endsNow) finish.run(key)
     let listening: ReadonlyArray<string> = []
+    let isSent = false
     if (op.ended !== undefined) {
-      const left = leaves.get(key)!
+      const left = leaves.get(key, op.run)!
+      if (left[ofOpenRuns.length] === 1) TaskTables.abandon(tasks, op.run, op.at)
       if (left[ofOpenRuns.indexOf("listeners")] === 1) listening = listeners.of(key)
       for (const [index, leftover] of leftovers.entries()) if (left[index] === 1) leftover.run(key)
       if (!endsNow) end.run(op.ended.payload, op.at, key)
       for (const listener of listening) listeners.tell(listener, op.run, op.ended.payload, op.at)
+      isSent = listening.some((listener) => TaskTables.taskOfListener(listener) !== undefined)
     }
     const left = op.ended === undefined ? inboxCount : 0
     if (left !== inboxBefore && !endsNow) setInboxCount.run(left, key)
-    if (op.leaves !== undefined) listeners.leaveAll(op.run, op.leaves, op.at)
+    if (op.leaves !== undefined) {
+      listeners.leaveAll(op.run, op.leaves, op.at)
+      TaskTables.abandon(tasks, op.run, op.at)
+    }
     if (settled !== undefined) spending.change(key, { ...spent, ...settled })
     return {
       ok: true,
       ...(listening.length > 0 ? { told: true } : {}),
+      ...(isSent ? { sent: true } : {}),
       ...(settled === undefined || settled.refused.length === 0 ? {} : { refused: settled.refused })
     }
   }
@@ -342,7 +351,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     return { result: "accepted", at }
   }
 
-  const listeners = Listeners.make(db, keyOf, inbox)
+  const tasks = TaskSql.tables(db, (row) => void sendAll([row]))
+  const listeners = Listeners.make(db, keyOf, inbox, (row) => void sendAll([row]))
   const owners = OwnerSql.make(db, keyOf)
   const register = DefinitionSql.register(db)
   const retention = RetentionSql.changes(db, {
@@ -354,10 +364,11 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const handlers: Handlers = {
     ...access,
     ...owners,
-    ...TaskSql.changes(db, (row) => void sendAll([row])),
+    ...TaskTables.handlers(tasks),
     start,
     commit,
     leave: listeners.leave,
+    listen: listeners.listen,
     inbox,
     answer,
     revoke: (op) => ({ revoked: standingRules.remove(op.id) }),

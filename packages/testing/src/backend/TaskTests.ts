@@ -1,7 +1,7 @@
 /** Conformance: tasks, who is given which, and what becomes of them. */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { one, start, type Test } from "./Fixtures.ts"
+import { end, one, start, type Test } from "./Fixtures.ts"
 import {
   added,
   cancel,
@@ -15,6 +15,8 @@ import {
   statusOf,
   task
 } from "./TaskFixtures.ts"
+
+const ended = (run: string) => end(run, 0, "{}", { epoch: 0, at: 1_500 })
 
 /** Tests of tasks. */
 export const taskTests = (test: Test): void => {
@@ -353,8 +355,8 @@ export const taskTests = (test: Test): void => {
       assert.deepStrictEqual(JSON.parse(message!.payload), {
         run: "r",
         id: "task-end:t:1",
-        kind: "task",
-        message: { task: "t", step: "work", status: "completed", result: 1 }
+        kind: "signal",
+        message: { name: "work", payload: { output: 1 } }
       })
     }))
 
@@ -365,14 +367,51 @@ export const taskTests = (test: Test): void => {
       yield* one(backend, settle("t", 1, { _tag: "HandedOver", run: "r" }))
       assert.strictEqual(yield* leased(backend, lease(1, { now: 9_000 })), "")
       assert.deepStrictEqual(yield* one(backend, settle("t", 1)), { task: null })
-      yield* one(backend, cancel("t"))
-      const [message] = yield* backend.outbox(9, true)
-      assert.strictEqual(message?.kind, "leave")
-      assert.deepInclude(JSON.parse(message!.payload), { listener: "task:t", run: "r" })
-      yield* one(backend, { op: "settleTask", task: "t", by: { run: "other" }, now: 9_000, outcome: failed(true) })
-      assert.strictEqual(yield* statusOf(backend, "t"), "running")
-      yield* one(backend, { op: "settleTask", task: "t", by: { run: "r" }, now: 9_000, outcome: failed(true) })
-      assert.strictEqual(yield* statusOf(backend, "t"), "cancelled")
+      const byRun = (run: string) =>
+        one(backend, { op: "settleTask", task: "t", by: { run }, now: 9_000, outcome: failed(true) })
+      assert.deepStrictEqual(yield* byRun("other"), { task: null })
+      assert.strictEqual((yield* byRun("r")).task?.status, "failed")
+
+      yield* one(backend, task("u"))
+      yield* one(backend, lease())
+      yield* one(backend, settle("u", 1, { _tag: "HandedOver", run: "s" }))
+      assert.deepInclude(yield* one(backend, cancel("u")), { result: "cancelled" })
+      const messages = (yield* backend.outbox(9, true)).slice(1)
+      assert.deepStrictEqual(messages.map(({ kind }) => kind), ["listen", "leave"])
+      for (const { payload } of messages) {
+        assert.deepInclude(JSON.parse(payload), { listener: "task:u", run: "s" })
+      }
       assert.deepStrictEqual(yield* counts(backend), [0, 0, 0, 0])
+    }))
+
+  test("the end of a run is told to the task that it does, once or again, also where it has ended or is not there", (backend) =>
+    Effect.gen(function*() {
+      const listen = (run: string, listener: string, message?: string) =>
+        one(backend, { op: "listen", run, listener, at: 10, ...(message === undefined ? {} : { message }) })
+      const told = Effect.map(backend.outbox(9, true), (rows) => rows.map(({ id, kind }) => `${kind} ${id}`))
+      yield* backend.write([start("r"), start("over")])
+      yield* one(backend, ended("over"))
+      yield* listen("r", "task:a")
+      yield* listen("r", "task:a")
+      assert.deepStrictEqual(yield* told, [])
+      yield* listen("over", "task:b")
+      yield* listen("nowhere", "task:c")
+      assert.deepStrictEqual(yield* told, ["ended ended:b:over", "ended ended:c:nowhere"])
+      // What its message asks for is done once.
+      yield* listen("over", "task:d", "gone")
+      assert.deepInclude(yield* one(backend, ended("r")), { ok: true, told: true, sent: true })
+      assert.deepStrictEqual(yield* told, ["ended ended:b:over", "ended ended:c:nowhere", "ended ended:a:r"])
+      assert.deepStrictEqual(yield* backend.inbox("task:a"), [])
+    }))
+
+  test("a run that ends, or stops, has the tasks cancelled that it waits for", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([start("r"), task("t", { waiterRun: "r", waiterStep: "work" }), task("other")])
+      yield* one(backend, lease())
+      yield* backend.write([task("u", { waiterRun: "r", waiterStep: "work" })])
+      yield* one(backend, ended("r"))
+      assert.deepInclude(yield* backend.task("u"), { status: "cancelled", reason: "run_ended" })
+      assert.deepInclude(yield* backend.task("t"), { status: "running", stop: "run_ended" })
+      assert.strictEqual(yield* statusOf(backend, "other"), "queued")
     }))
 }

@@ -6,6 +6,7 @@ import type * as Effect from "effect/Effect"
 import type { EventAnswers, EventsOp, EventWaitChanges, SubscriptionRow, SweepOp } from "../../EventLog.ts"
 import type { Act, Acted } from "./Act.ts"
 import type { EndpointAnswers, EndpointsOp } from "./EndpointOps.ts"
+import type { LeaveOp, ListenOp } from "./ListenerOps.ts"
 import type { RetentionAnswers, RetentionOp } from "./RetentionOps.ts"
 import type {
   AccessTokenRow,
@@ -28,6 +29,7 @@ import type { SpendingChange } from "./SpendingChange.ts"
 import type { TaskAnswers, TaskOp } from "./TaskOps.ts"
 
 export type * from "./Act.ts"
+export type { LeaveOp, ListenOp }
 export type { SpendingChange }
 
 /** The answer to an operation whose act was asked for before. */
@@ -148,23 +150,6 @@ export interface CommitOp {
 export type Together = (within: Within) => Pick<CommitOp, "rows" | "blobs" | "outbox" | "spending"> | null
 /** Runs an effect inside the transaction of a commit. */
 export type Within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-
-/**
- * Takes a listener off a run, which is left to those who still want it. With
- * nobody left, `row` is put into its inbox as by `InboxOp`: when the listener
- * was its keeper or the keeper had left before, and no other listener is open
- * (a listener that is final wants nothing any more). A run without a keeper goes
- * on, whoever leaves it. Nothing happens to a run that is final or unknown, and
- * when the listener is none.
- */
-export interface LeaveOp {
-  readonly op: "leave"
-  readonly listener: string
-  /** What stops the run, whose id is `row.run`. */
-  readonly row: InboxRow
-  /** As of `StartOp`. */
-  readonly message?: string
-}
 
 /**
  * Puts a row into a run's inbox and makes the run due (at its release, if it has
@@ -385,6 +370,7 @@ export type Op =
   | StartOp
   | CommitOp
   | LeaveOp
+  | ListenOp
   | InboxOp
   | AnswerOp
   | RevokeOp
@@ -430,11 +416,12 @@ export interface Answers
     readonly full?: number
     readonly gone?: true
   }
-  /** `told`: others have been told of the end. `refused`: the rows for whose claims days had no room; absent where there are none. `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
+  /** `told`: others have been told of the end. `sent`: messages to tasks have come into the outbox. `refused`: the rows for whose claims days had no room; absent where there are none. `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
   readonly commit:
     | {
       readonly ok: true
       readonly told?: true
+      readonly sent?: true
       readonly refused?: Settled["refused"]
     }
     | {
@@ -468,6 +455,7 @@ export interface Answers
   readonly bookmark: { readonly held: boolean; readonly position: string | null; readonly until: number }
   /** Whether that stops the run. */
   readonly leave: { readonly stopped: boolean }
+  readonly listen: {}
   readonly claim: { readonly runs: ReadonlyArray<RunRow> }
   readonly claimOne: { readonly run: RunRow | null }
   readonly heartbeat: {}

@@ -84,10 +84,20 @@ export interface OutboxRow {
 
 /**
  * What a message of the outbox may be: a run that is asked for, a run that was
- * asked for and is left, a row for the inbox of a run, a published event, or a
- * task that is asked for. One of another kind is of a newer build, and stays.
+ * asked for and is left, a row for the inbox of a run, a published event, a task
+ * that is asked for, a task that listens for the end of a run, or that end. One
+ * of another kind is of a newer build, and stays.
  */
-export const outboxKinds: ReadonlyArray<string> = ["start", "leave", "inbox", "event", "task", "free"]
+export const outboxKinds: ReadonlyArray<string> = [
+  "start",
+  "leave",
+  "inbox",
+  "event",
+  "task",
+  "free",
+  "listen",
+  "ended"
+]
 
 /** A question of a run and how it stands. Times are ms since the epoch; lists are JSON texts. */
 export interface ApprovalRow {

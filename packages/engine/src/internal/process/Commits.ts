@@ -68,9 +68,10 @@ export class Commits {
         waiters.notify(run.id, RunWaiters.rested(run, pending, op.at))
         if (RunLogs.isFault(pending.status)) host.fork(RunLogs.suspension(run, pending.status))
       }
-      if (Exit.isSuccess(answer) && answer.value.ok) {
-        const told = answer.value.told === true || pending.leaves !== undefined
-        if (op.outbox.length > 0) rounds.poke(Look.outbox)
+      if (Exit.isSuccess(answer) && ok) {
+        const { sent, told: hasTold } = answer.value as { readonly sent?: true; readonly told?: true }
+        const told = hasTold === true || pending.leaves !== undefined
+        if (op.outbox.length > 0 || sent === true) rounds.poke(Look.outbox)
         if (told || pending.release !== undefined) rounds.poke(Look.due)
         if (told || (inboxes.hasBacklog && pending.consumed.length > 0)) rounds.poke(Look.inbox)
       }

@@ -32,6 +32,7 @@ import * as AnswerEvents from "../AnswerEvents.ts"
 import type { Extensions } from "../Extensions.ts"
 import * as Joins from "../Joins.ts"
 import * as Intake from "../tasks/Intake.ts"
+import * as TaskRuns from "../tasks/Runs.ts"
 
 /** What carrying messages needs of the process. */
 export interface Carrier {
@@ -63,6 +64,8 @@ const decodeInbox = Schema.decodeUnknownExit(Schema.fromJsonString(InboxRequest)
 const decodeLeave = Schema.decodeUnknownExit(Schema.fromJsonString(LeaveRequest))
 const decodeTask = Schema.decodeUnknownExit(Schema.fromJsonString(TaskMessage))
 const decodeFree = Schema.decodeUnknownExit(Schema.fromJsonString(FreeRequest))
+const decodeListen = Schema.decodeUnknownExit(TaskRuns.Listen)
+const decodeEnded = Schema.decodeUnknownExit(TaskRuns.Ended)
 const decodeEvent = Schema.decodeUnknownExit(Schema.fromJsonString(EventMessage))
 
 /** Carries all that is there, each batch in one transaction with its removal. Answers whether there was anything. */
@@ -85,7 +88,7 @@ export const deliver = Effect.fnUntraced(function*(carrier: Carrier) {
     ops.push({ op: "delivered", ids: rows.map((row) => row.id) })
     const answers = yield* carrier.backend.write(ops)
     if (kept.length > 0) carrier.kept()
-    if (rows.some(({ kind }) => kind === "task")) carrier.queued()
+    if (rows.some(({ kind }) => kind === "task" || kind === "ended")) carrier.queued()
     for (let index = 0; index < ops.length; index++) {
       const op = ops[index]!
       const answer = answers[index]!
@@ -105,7 +108,8 @@ export const deliver = Effect.fnUntraced(function*(carrier: Carrier) {
       )
     }
     carried = true
-    if (rows.length < limit) return carried
+    // Who listens for the end of a run may have been told of it at once.
+    if (rows.length < limit && !rows.some(({ kind }) => kind === "listen")) return carried
   }
   return carried
 })
@@ -162,6 +166,16 @@ const route = (
           message: row.id
         }]
       })
+    }
+    case "listen": {
+      const message = decodeListen(row.payload)
+      return Effect.succeed(
+        Exit.isFailure(message) ? [] : [{ op: "listen", ...message.value, at: carrier.now(), message: row.id }]
+      )
+    }
+    case "ended": {
+      const message = decodeEnded(row.payload)
+      return Effect.succeed(Exit.isFailure(message) ? [] : [TaskRuns.settling(message.value, carrier.now())])
     }
     case "event": {
       const event = decodeEvent(row.payload)

@@ -7,6 +7,8 @@ export interface TaskTables {
   readonly task: (id: string) => TaskRow | null
   /** Tasks of this key in this queue that are queued, and that are at work; the oldest. */
   readonly duplicate: (queue: string, dedupe: string, status: "queued" | "running") => TaskRow | null
+  /** Tasks that have not ended and that this run waits for. */
+  readonly awaited: (run: string) => ReadonlyArray<TaskRow>
   /** A task that is new. `isReady`: its time has come. */
   readonly add: (row: TaskRow, isReady: boolean) => void
   /** A task as it is now; what says what it is, stays. */

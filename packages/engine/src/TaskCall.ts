@@ -1,0 +1,89 @@
+/**
+ * A task that the body of a workflow asks for, and whose end it waits for: work
+ * that waits its turn in a queue, for whichever worker takes it.
+ *
+ * @example
+ * ```ts
+ * const rendered = yield* TaskCall.make("render", { queue: "gpu", kind: "render", payload: { scene } })
+ * ```
+ */
+import type { TaskRequest } from "@fermata/core/Task"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { type WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import { sha256HexNow } from "./Digest.ts"
+import type { Engine } from "./Engine.ts"
+import { CurrentRun } from "./internal/run/RunPort.ts"
+import * as Signal from "./Signal.ts"
+import * as Step from "./Step.ts"
+import { Tasks } from "./Tasks.ts"
+
+/** The task has failed for good, was cancelled, or could not be added. */
+export class TaskNotDone extends Schema.TaggedError<TaskNotDone>()("TaskNotDone", {
+  /** Its id; absent where there is none. */
+  task: Schema.optionalKey(Schema.String),
+  /** For programs, such as what the worker gave, `cancelled`, or `refused` where it could not be added. */
+  code: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `${this.task === undefined ? "The task was not added" : `Task ${this.task} was not done`}: ${this.problem}`
+  }
+}
+
+/**
+ * Adds a task, once, and waits until it has ended: in the body of a workflow,
+ * which may wait for days. Its result is given as JSON. The queue may be full:
+ * then it is asked again, with growing pauses of up to a minute. A task is
+ * cancelled when its run is, or ends without it.
+ *
+ * @param name Of the step that adds it; numbered in the run as steps are.
+ */
+export const make = (
+  name: string,
+  request: Omit<TaskRequest, "id">
+): Effect.Effect<Schema.Json, TaskNotDone, Engine | Tasks | WorkflowInstance> =>
+  Effect.gen(function*() {
+    const added = yield* Step.make(name, {
+      input: Schema.Json,
+      success: Schema.Struct({ task: Schema.String, signal: Schema.String }),
+      error: TaskNotDone,
+      onCrash: "rerun",
+      run: (input, context) => add(input as unknown as TaskRequest, context)
+    })(request as unknown as Schema.Json)
+    const { error, output = null } = yield* Signal.receive(Signal.make(added.signal, { schema: End }))
+    if (error === undefined) return output
+    return yield* new TaskNotDone({ task: added.task, code: error.code, problem: error.message })
+  })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** What a run is told of the end of a task that it waits for. */
+const End = Schema.Struct({
+  output: Schema.optionalKey(Schema.Json),
+  error: Schema.optionalKey(Schema.Struct({ code: Schema.String, message: Schema.String }))
+})
+
+const mostPauseMs = 60_000
+
+const add = Effect.fnUntraced(function*(request: TaskRequest, { idempotencyKey, key }: Step.StepContext) {
+  const tasks = yield* Tasks
+  const place = yield* CurrentRun
+  const signal = `step:${key}`
+  for (let pause = 1_000;; pause = Math.min(pause * 2, mostPauseMs)) {
+    const outcome = yield* tasks.enqueue({ ...request, id: sha256HexNow(idempotencyKey).slice(0, 32) }, {
+      waiter: { run: place!.run.row.id, signal }
+    }).pipe(
+      Effect.map(({ task }) => ({ task: task.id, signal })),
+      Effect.catchTags({
+        QueueFull: () => Effect.undefined,
+        TaskRefused: ({ message }) => new TaskNotDone({ code: "refused", problem: message })
+      }),
+      Effect.catchTag("StorageFailed", Effect.die)
+    )
+    if (outcome !== undefined) return outcome
+    yield* Effect.sleep(pause)
+  }
+})
