@@ -216,6 +216,8 @@ export interface Backend extends RetentionReads {
   readonly taskAttempts: (task: string) => Effect.Effect<ReadonlyArray<TaskAttemptRow>, StorageFailed>
   /** A task among others; those before it are counted up to `most`. */
   readonly taskStanding: (id: string, most: number) => Effect.Effect<TaskStanding | null, StorageFailed>
+  /** When the first of the tasks that have ended and are kept has ended; null for none. */
+  readonly oldestEndedTask: Effect.Effect<number | null, StorageFailed>
   /** Tasks of this owner that are to stop. */
   readonly stopping: (owner: string) => Effect.Effect<ReadonlyArray<TaskRow>, StorageFailed>
   /** The row of this queue, and of all queues (`everyQueue`); null where nobody has set it up and it has had no task. */

@@ -28,6 +28,7 @@ import * as Registrations from "./internal/Registrations.ts"
 import * as RetentionSweep from "./internal/RetentionSweep.ts"
 import { runtimes } from "./internal/Runtimes.ts"
 import * as SensorSweep from "./internal/SensorSweep.ts"
+import * as TaskSweep from "./internal/TaskSweep.ts"
 import { inTenant, type StartRequest } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 import * as Watchdog from "./Watchdog.ts"
@@ -215,6 +216,7 @@ export class Engine extends Context.Service<Engine, {
         yield* Effect.forkScoped(EventSweep.run(watched))
         yield* Effect.forkScoped(SensorSweep.run(watched))
         yield* Effect.forkScoped(RetentionSweep.run(watched))
+        yield* Effect.forkScoped(TaskSweep.run(watched))
       }
       yield* Effect.addFinalizer(() => runtime.close)
       runtime.rounds.poke()

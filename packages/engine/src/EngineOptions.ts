@@ -33,6 +33,8 @@ export interface EngineOptions {
   readonly keepUnaskedEventsMs: number
   /** How long (ms) what came in from outside is kept, and its key known. Default 30 days. */
   readonly keepSensorEventsMs: number
+  /** How long (ms) a task that has ended is kept, to be looked at and so that its id is known. Default 30 days. */
+  readonly keepTasksMs: number
   /** A name for this process that no other process has; made up when empty. */
   readonly ownerId: string
   /** Shown to people who ask which processes live. */
@@ -59,6 +61,7 @@ export const EngineOptions: Context.Reference<EngineOptions> = Context.Reference
       timeoutGraceMs: 1_000,
       keepEventsMs: 30 * 86_400_000,
       keepUnaskedEventsMs: 3_600_000,
+      keepTasksMs: 30 * 86_400_000,
       keepSensorEventsMs: 30 * 86_400_000,
       ownerId: "",
       info: {},

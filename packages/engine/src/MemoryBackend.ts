@@ -140,6 +140,7 @@ export const make = (store: MemoryStore): Backend => {
     tasks: (filter) => Effect.sync(() => MemoryTasks.list(store, filter)),
     taskAttempts: (task) => Effect.sync(() => MemoryTasks.attempts(store, task)),
     taskStanding: (id, most) => Effect.sync(() => MemoryTasks.standing(store, id, most)),
+    oldestEndedTask: Effect.sync(() => MemoryTasks.oldestEnded(store)),
     stopping: (owner) => Effect.sync(() => MemoryTasks.stopping(store, owner)),
     queue: (name) => Effect.sync(() => store.tasks.queues.get(name) ?? null),
     queues: (tenant) => Effect.sync(() => MemoryTasks.queues(store, tenant)),

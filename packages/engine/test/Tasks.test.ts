@@ -197,6 +197,23 @@ describe("a worker of a queue", () => {
   )
 })
 
+describe("tasks that have ended", () => {
+  it.effect("are deleted once nobody is to look at them any more, and those that have not ended stay", () =>
+    Effect.gen(function*() {
+      const host = yield* TestHost
+      const tasks = yield* Tasks
+      yield* add("old")
+      yield* add("waits")
+      yield* tasks.cancel("old")
+      yield* host.adjust("29 days")
+      yield* host.adjustHost(10_000)
+      assert.lengthOf(yield* tasks.list(), 2)
+      yield* host.adjust("2 days")
+      yield* host.adjustHost(10_000)
+      assert.deepStrictEqual((yield* tasks.list()).map(({ id }) => id), ["waits"])
+    }).pipe(Effect.provide(app)))
+})
+
 describe("why a task waits is told in a sentence", () => {
   test(
     "for every reason there is",

@@ -128,6 +128,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       tasks: (filter) => read(() => reads.tasks(filter)),
       taskAttempts: (task) => read(() => reads.taskAttempts(task)),
       taskStanding: (id, most) => read(() => reads.taskStanding(id, most)),
+      oldestEndedTask: read(reads.oldestEndedTask),
       stopping: (owner) => read(() => reads.stopping(owner)),
       queue: (name) => read(() => reads.queue(name)),
       queues: (tenant) => read(() => reads.queues(tenant)),

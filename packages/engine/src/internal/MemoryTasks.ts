@@ -162,6 +162,15 @@ export const list = (store: MemoryStore, filter: TaskRowFilter): ReadonlyArray<T
 export const attempts = ({ tasks }: MemoryStore, task: string): ReadonlyArray<TaskAttemptRow> =>
   tasks.attempts.get(task) ?? []
 
+export const oldestEnded = ({ tasks }: MemoryStore): number | null => {
+  const [oldest] = earliest(
+    [...tasks.rows.values()].filter(({ row }) => row.endedAt !== null),
+    (row) => row.endedAt!,
+    1
+  )
+  return oldest?.endedAt ?? null
+}
+
 export const stopping = ({ tasks }: MemoryStore, owner: string): ReadonlyArray<TaskRow> =>
   [...tasks.rows.values()].map(({ row }) => row).filter((row) => row.stop !== null && row.owner === owner)
 

@@ -182,6 +182,7 @@ export const reads = (db: DatabaseSync) => {
          AND (priority > ?4 OR (priority = ?4 AND key < ?5)) LIMIT ?6
      )`
   )
+  const oldestEnded = prepare(db, "SELECT min(ended_at) AS at FROM tasks WHERE ended_at IS NOT NULL")
   const stopping = prepare(db, `SELECT ${taskColumns} FROM tasks WHERE stop IS NOT NULL AND owner = ? ORDER BY key`)
   const servers = prepare(
     db,
@@ -217,6 +218,7 @@ export const reads = (db: DatabaseSync) => {
     },
     taskAttempts: (task: string): ReadonlyArray<TaskAttemptRow> =>
       attempts.all(task).map((row) => toAttempt(task, row)),
+    oldestEndedTask: (): number | null => numberOrNull(oldestEnded.get()!, "at"),
     stopping: (owner: string): ReadonlyArray<TaskRow> => stopping.all(owner).map(toTask),
     queue: (name: string): QueueRow | null => {
       const row = queue.get(name)
