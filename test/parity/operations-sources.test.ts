@@ -1,5 +1,6 @@
-/** What comes in from outside: sensors, sources, bridges (features R-06, R-09, R-25 to R-28, R-66, R-67, R-78; the commands, R-58 among them, are in packages/cli/test/Sources.test.ts). */
+/** What comes in from outside: sensors, sources, bridges (features R-06, R-09, R-25 to R-28, R-66, R-67, R-78, P-58; the commands, R-58 among them, are in packages/cli/test/Sources.test.ts). */
 import { assert, describe, it } from "@effect/vitest"
+import { Agent, Channel } from "@fermata/agent"
 import { Contracts } from "@fermata/contracts/Contracts"
 import type { SensorEvent } from "@fermata/core/SensorEvent"
 import { Chunks } from "@fermata/engine/Chunks"
@@ -22,6 +23,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { answer, inTurn, said, Wire, world } from "./AgentWorld.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const fixture = (name: string) => join(root, "packages/operations/fixtures", `${name}.json`)
@@ -186,6 +188,49 @@ describe("sensor events", () => {
       assert.isEmpty(others)
       assert.deepInclude(listed, { sensor: "discord-mentions", dedupe: "discord:message-123" })
     }).pipe(Effect.scoped, Effect.provide(served)))
+})
+
+describe("channels", () => {
+  const Helper = Agent.make("helper", { instructions: "You help.", model: "m" })
+  const SlackMessage = Channel.make({
+    name: "slack-message",
+    parse: Schema.Struct({ text: Schema.String }),
+    agent: Helper,
+    input: ({ text }) => text
+  })
+  const prompts = Effect.map(Wire, (asked) => asked.map((one) => said(one).at(-1)))
+
+  it.effect("P-58: executed with an inbound event, a channel gives its agent a turn, whose model sees the prompt", () =>
+    Effect.gen(function*() {
+      const { output } = yield* SlackMessage.run({ text: "hi" })
+      assert.strictEqual(output, "hello")
+      const [prompt, ...others] = yield* prompts
+      assert.isEmpty(others)
+      assert.include(prompt, "\"hi\"")
+      assert.strictEqual((yield* Effect.flip(SlackMessage.run({ txt: "hi" })))._tag, "ChannelRefused")
+    }).pipe(Effect.provide(world(inTurn(answer("hello")), Helper.layer))))
+
+  it.effect("P-58: served, it gives its agent a turn for what comes in from outside, once", () =>
+    Effect.gen(function*() {
+      const { settled } = yield* TestHost
+      yield* settled
+      for (const duplicate of [false, true]) {
+        const event = { sensor: "slack", dedupe: "m1", payload: { text: "hi" }, event: { name: "slack-message" } }
+        const ingested = yield* Effect.flatMap(Sensors, (sensors) => sensors.ingest(event))
+        assert.strictEqual(ingested.duplicate, duplicate)
+        yield* settled
+      }
+      assert.lengthOf(yield* prompts, 1)
+      assert.deepStrictEqual((yield* (yield* Runs).list()).map(({ status, workflow }) => [workflow, status]), [
+        ["helper", "completed"]
+      ])
+    }).pipe(
+      Effect.provide(
+        Sensors.layer.pipe(
+          Layer.provideMerge(world(inTurn(answer("hello")), Helper.layer, SlackMessage.layer))
+        )
+      )
+    ))
 })
 
 describe("bridges", () => {
