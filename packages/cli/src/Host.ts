@@ -17,6 +17,7 @@ import { Events } from "@fermata/engine/Events"
 import { HostClock } from "@fermata/engine/HostClock"
 import { Retention } from "@fermata/engine/Retention"
 import { Runs } from "@fermata/engine/Runs"
+import { Schedules } from "@fermata/engine/Schedules"
 import { CurrentSource, type Source } from "@fermata/engine/Secrets"
 import { Sensors } from "@fermata/engine/Sensors"
 import { Store } from "@fermata/engine/Store"
@@ -110,6 +111,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
           Events.layer,
           Retention.layer,
           Runs.layer,
+          Schedules.layer,
           Tasks.layer,
           Sources.layer,
           Tenants.layer
@@ -258,6 +260,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       tokens: Context.get(context, AccessTokens),
       tasks: Context.get(context, Tasks),
       webhooks: Context.get(context, Webhooks),
+      schedules: Context.get(context, Schedules),
       tenants: Context.get(context, Tenants),
       retention: Context.get(context, Retention),
       sensors: Context.get(context, Sensors),

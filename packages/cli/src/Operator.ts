@@ -15,6 +15,7 @@ import type { Engine } from "@fermata/engine/Engine"
 import type { Events } from "@fermata/engine/Events"
 import type { Retention } from "@fermata/engine/Retention"
 import type { Runs } from "@fermata/engine/Runs"
+import type { Schedules } from "@fermata/engine/Schedules"
 import type { Sensors } from "@fermata/engine/Sensors"
 import type { Tasks } from "@fermata/engine/Tasks"
 import type { Tenants } from "@fermata/engine/Tenants"
@@ -48,6 +49,8 @@ export interface Operator {
   readonly tenants: Pick<Tenants["Service"], "delete" | "limit" | "list">
   /** What is deleted there, and for how long runs are kept. */
   readonly retention: Retention["Service"]
+  /** What is started at which times. */
+  readonly schedules: Schedules["Service"]
   /** Tasks and their queues. */
   readonly tasks: Pick<
     Tasks["Service"],

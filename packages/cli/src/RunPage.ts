@@ -66,7 +66,11 @@ export const page = (
     field(
       "started",
       `${Words.time(requestedAt)} (${Words.fromNow(requestedAt, now)})${view.by === undefined ? "" : ` by ${view.by}`}${
-        view.trigger === undefined ? "" : ` by event ${view.trigger.event} (${view.trigger.id})`
+        view.trigger === undefined
+          ? ""
+          : view.trigger.schedule === undefined
+          ? ` by event ${view.trigger.event} (${view.trigger.id})`
+          : `, by schedule ${view.trigger.schedule.name} for ${Words.time(view.trigger.schedule.slot)}`
       }`
     ),
     ...(endedAt === undefined

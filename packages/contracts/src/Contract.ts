@@ -23,10 +23,12 @@
  */
 import * as EventName from "@fermata/core/EventName"
 import * as Permission from "@fermata/core/Permission"
+import * as Schedule from "@fermata/core/Schedule"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Parts from "./ContractParts.ts"
+import * as ContractTimes from "./internal/ContractTimes.ts"
 import { JsonShape } from "./JsonShape.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import * as StepShape from "./StepShape.ts"
@@ -47,12 +49,25 @@ export const EventTrigger = Schema.Struct({
   /** Events with equal keys start one run; sees `trigger`. */
   key: Schema.optionalKey(Parts.Expression)
 })
+/** Starts a run at each time of a schedule. Exactly one of `everyMs` and `cron` says when. */
+export const ScheduleTrigger = Schema.Struct({
+  type: Schema.Literal("schedule"),
+  everyMs: Schema.optionalKey(Schedule.IntervalSpec.fields.everyMs),
+  cron: Schema.optionalKey(Schema.String),
+  zone: Schema.optionalKey(Schema.String),
+  /** What the run is given; the slot when absent, as `trigger` has it. */
+  input: Schema.optionalKey(Schema.Json),
+  jitterMs: Schedule.ScheduleOptions.fields.jitterMs,
+  overlap: Schedule.ScheduleOptions.fields.overlap,
+  catchUp: Schedule.ScheduleOptions.fields.catchUp,
+  windowMs: Schedule.ScheduleOptions.fields.windowMs
+}).check(Schema.makeFilter((trigger) => ContractTimes.problemOf(trigger) ?? true))
 /** Allows a start by hand. Every contract can be started by its id; this declares it. */
 export const ManualTrigger = Schema.Struct({ type: Schema.Literal("manual") })
 /** The triggers by type. */
-export const triggerTypes = { event: EventTrigger, manual: ManualTrigger } as const
+export const triggerTypes = { event: EventTrigger, schedule: ScheduleTrigger, manual: ManualTrigger } as const
 /** What starts a run of a contract. */
-export const Trigger = Schema.Union([EventTrigger, ManualTrigger])
+export const Trigger = Schema.Union([EventTrigger, ScheduleTrigger, ManualTrigger])
 export type Trigger = typeof Trigger.Type
 
 /** What a contract without limits of its own gets: 365 days in all, 30 minutes of work, 1000 executed steps. */

@@ -110,6 +110,17 @@ const triggers: {
     where: "Starts a run only when this is true; sees `trigger`.",
     key: "Events with equal keys start one run; sees `trigger`."
   },
+  schedule: {
+    type: "Starts a run at each time of a schedule, as the newest version of the contract says it.",
+    everyMs: "Once in so many ms, from when the contract was added. This, or `cron`.",
+    cron: "At the times of five fields, or of a name such as `@daily`.",
+    zone: "The time zone of `cron`, such as `Europe/Berlin`. Default `UTC`.",
+    input: "What the run is given. By default the slot: `{ schedule, slot, missed }`, which is `trigger` too.",
+    jitterMs: "Each run starts up to so many ms later.",
+    overlap: "What becomes of a time that comes while the last run goes on. Default `skip`.",
+    catchUp: "What becomes of times that passed while nothing was at work. Default `coalesce`.",
+    windowMs: "How late (ms) a time may be caught up with."
+  },
   manual: { type: "Says that the contract is meant to be started by hand." }
 }
 

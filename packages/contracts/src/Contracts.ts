@@ -14,6 +14,7 @@ import type { Definitions, Program } from "@fermata/engine/Extension"
 import { HostClock } from "@fermata/engine/HostClock"
 import * as HttpService from "@fermata/engine/HttpService"
 import { Runs } from "@fermata/engine/Runs"
+import { Schedules } from "@fermata/engine/Schedules"
 import { checkKey, described } from "@fermata/engine/StartRequest"
 import { Store } from "@fermata/engine/Store"
 import * as Clock from "effect/Clock"
@@ -33,6 +34,7 @@ import type { Head, Stored } from "./ContractRegistry.ts"
 import * as ContractTrigger from "./ContractTrigger.ts"
 import * as ContractValidation from "./ContractValidation.ts"
 import * as ContractRoutes from "./internal/ContractRoutes.ts"
+import * as ContractSchedules from "./internal/ContractSchedules.ts"
 import { requestOf } from "./internal/ContractStart.ts"
 import * as FirstFailure from "./internal/FirstFailure.ts"
 import { Llm } from "./Llm.ts"
@@ -167,6 +169,7 @@ const make = <R>(kinds: StepKinds<R>) =>
     const { backend } = Context.get(services, Store)
     const registry = ContractRegistry.make(backend, kinds)
     yield* registry.refresh
+    const saySchedules = ContractSchedules.make(yield* Schedules.make, registry, backend.supports.writes !== false)
 
     const outputs = Effect.map(registry.all, (all): OutputOf => {
       const known = ContractCalls.outputsOf(all.map(({ contract }) => contract))
@@ -202,6 +205,7 @@ const make = <R>(kinds: StepKinds<R>) =>
       if (result !== "same") {
         registry.changed()
         yield* registry.refresh
+        yield* saySchedules
       }
       return before === null ? stored : { ...stored, at: before.at }
     })
@@ -323,7 +327,9 @@ const make = <R>(kinds: StepKinds<R>) =>
     // What another process adds is noticed by itself only here: a route looks anyway.
     if (backend.supports.shared) {
       yield* Effect.forkScoped(
-        Effect.forever(Effect.andThen(hostClock.sleep(refreshMs), Effect.ignore(registry.refresh)))
+        Effect.forever(
+          Effect.andThen(hostClock.sleep(refreshMs), Effect.ignore(Effect.andThen(registry.refresh, saySchedules)))
+        )
       )
     }
 

@@ -219,10 +219,10 @@ export const Ticked = Schema.Struct({
 export interface Ticked extends Schema.Schema.Type<typeof Ticked> {}
 
 /** What a name of a schedule is, as a sentence for people. */
-export const nameRule = "a schedule is named by 1 to 100 letters, digits, and . _ : - between them"
+export const nameRule = "a schedule is named by 1 to 200 letters, digits, and . _ : - between them"
 
 /** Whether a schedule may have this name. */
-export const isName = (name: string): boolean => /^[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,98}[A-Za-z0-9])?$/.test(name)
+export const isName = (name: string): boolean => /^[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,198}[A-Za-z0-9])?$/.test(name)
 
 /** There is no schedule of this name. */
 export class ScheduleNotFound extends Schema.TaggedError<ScheduleNotFound>()("ScheduleNotFound", {

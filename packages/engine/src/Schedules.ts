@@ -100,9 +100,24 @@ export class Schedules extends Context.Service<Schedules, {
   /** The schedules of the store of this process. */
   static readonly layer: Layer.Layer<Schedules, never, Engine> = Layer.effect(
     Schedules,
-    Effect.map(
-      CurrentRuntime.current,
-      (runtime) => Schedules.of({ ...ScheduleActs.make(runtime), ...ScheduleLooks.make(runtime) })
-    )
+    Effect.suspend(() => Schedules.make)
   )
+
+  /** The same, for services that say schedules themselves. */
+  static readonly make: Effect.Effect<Schedules["Service"], never, Engine> = Effect.map(
+    CurrentRuntime.current,
+    (runtime) => Schedules.of({ ...ScheduleActs.make(runtime), ...ScheduleLooks.make(runtime) })
+  )
+
+  /**
+   * Says a schedule whenever a process starts: with the same words it is left as
+   * it is, so that a deployment moves no interval. A schedule that cannot be is
+   * the failure of the layer.
+   */
+  static readonly saying = (
+    name: string,
+    options: ScheduleOptions,
+    act: { readonly by: string } = { by: "program" }
+  ): Layer.Layer<never, ScheduleRefused | ProducerTaken | StorageFailed, Engine> =>
+    Layer.effectDiscard(Effect.flatMap(Schedules.make, (schedules) => schedules.put(name, options, act)))
 }

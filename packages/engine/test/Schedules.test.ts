@@ -245,7 +245,7 @@ describe("Schedules", () => {
       const schedules = yield* Schedules
       yield* adjust(hour)
       const cases: ReadonlyArray<readonly [string, object, RegExp]> = [
-        ["bad name", every(minute), /named by 1 to 100 letters/],
+        ["bad name", every(minute), /named by 1 to 200 letters/],
         ["a", { ...every(0) }, /everyMs/],
         ["a", { ...every(-5) }, /everyMs/],
         ["a", { ...every(999) }, /everyMs/],

@@ -18,6 +18,7 @@ import { commandReplay } from "./Replay.ts"
 import { commandRetention } from "./Retention.ts"
 import { commandRun } from "./Run.ts"
 import { commandRuns } from "./Runs.ts"
+import { commandSchedules } from "./Schedules.ts"
 import { commandSensors } from "./Sensors.ts"
 import { commandSensorEvent } from "./sensors/Event.ts"
 import { commandServe } from "./Serve.ts"
@@ -58,6 +59,7 @@ export const commandFermata = Command.make("fermata").pipe(
     commandSensors,
     commandSources,
     commandBridge,
+    commandSchedules,
     commandContracts,
     commandTasks,
     commandQueue,

@@ -13,6 +13,7 @@ import type { ServerPlace } from "../ServerPlace.ts"
 import * as Calls from "./Calls.ts"
 import * as Patience from "./Patience.ts"
 import * as RemoteRuns from "./RemoteRuns.ts"
+import * as RemoteSchedules from "./RemoteSchedules.ts"
 import * as RemoteStreams from "./RemoteStreams.ts"
 import * as RemoteTasks from "./RemoteTasks.ts"
 import * as RemoteWebhooks from "./RemoteWebhooks.ts"
@@ -150,6 +151,7 @@ export const open = (
         set: (limits) => ask(client.retention.set({ payload: limits })),
         unset: (scope) => ask(client.retention.unset({ query: scope }))
       },
+      schedules: RemoteSchedules.make(calls),
       tasks: RemoteTasks.make(calls),
       webhooks: RemoteWebhooks.make(calls),
       audit: {

@@ -165,7 +165,9 @@ const fromIssue = (
     case "Encoding":
       return fromIssue(issue.issue, input, path, fields)
     case "Filter":
-      return [leaf("wrong-value", path, input, annotated(issue.filter.annotations) ?? "another value")]
+      return [
+        leaf("wrong-value", path, input, annotated(issue.filter.annotations) ?? saidBy(issue.issue) ?? "another value")
+      ]
     case "MissingKey":
       return [Problem.make({ path, code: "missing", expected: expectedAt(path) })]
     case "UnexpectedKey": {
@@ -191,6 +193,12 @@ const leaf = (code: "wrong-type" | "wrong-value", path: Path, input: unknown, ex
 const annotated = (annotations: { readonly [key: string]: unknown } | undefined): string | undefined => {
   const expected = annotations?.["expected"]
   return typeof expected === "string" ? expected : undefined
+}
+
+/** What a check says by itself, where it says more than its annotation could. */
+const saidBy = (issue: SchemaIssue.Issue): string | undefined => {
+  const message = issue._tag === "InvalidValue" ? issue.annotations?.["message"] : undefined
+  return typeof message === "string" ? message : undefined
 }
 
 /** What a schema stands for, in words. */
