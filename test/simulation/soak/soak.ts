@@ -18,11 +18,12 @@ import { audit, type Audited } from "./audit/Audit.ts"
 import { Schedules } from "./audit/Schedules.ts"
 import { chance } from "./Chance.ts"
 import { Commits } from "./check/Streams.ts"
-import { api, insist } from "./clients/Api.ts"
+import { type Api, api, insist } from "./clients/Api.ts"
 import { follow } from "./clients/Follow.ts"
 import { left, now, pause, type Setting } from "./Setting.ts"
 import { Cast, type Role } from "./stage/Cast.ts"
 import { type Files, look } from "./stage/Measures.ts"
+import { event as hookEvent, Receiver, secret } from "./stage/Receiver.ts"
 import { decisiveMinutes, report } from "./stage/Report.ts"
 
 /** How a soak is called. */
@@ -56,6 +57,9 @@ const roundMs = 20_000
 
 /** How long runs that have ended are kept: for longer than an audit may be behind, in ms. */
 const keptMs = 30 * 60_000
+
+/** When a webhook is sent again that was not taken, in ms. */
+const retryMs = [0, 500, 1_000, 2_000, 5_000, 10_000, 10_000, 10_000]
 
 /** How long a dead process owns its runs at most where nobody sees that it is dead, in ms. */
 const leaseMs = 20_000
@@ -93,12 +97,16 @@ const run = async ({ again, fault, folder, killEveryMs, load, minutes, seed }: O
   const db = join(folder, "soak.db")
   const ports = [await freePort(), await freePort()]
   const servers = ports.map((port) => `http://127.0.0.1:${port}`)
+  const receiver = new Receiver(seed)
+  const hooks = await receiver.listen()
   const rounds = Math.ceil(minutes * 60_000 / roundMs)
   const lookMs = Math.min(60_000, Math.max(2_000, minutes * 60_000 / 120))
   const env: Record<string, string> = {
     SOAK_FOLDER: folder,
     SOAK_LOOK_MS: String(Math.round(lookMs)),
     FERMATA_DB: db,
+    SOAK_RECEIVER: hooks,
+    SOAK_HOOK: secret,
     NODE_OPTIONS: `--import=${probe} --import=${faulty}`,
     ...(fault === undefined ? {} : { SOAK_FAULT: fault })
   }
@@ -182,6 +190,7 @@ const run = async ({ again, fault, folder, killEveryMs, load, minutes, seed }: O
         return event !== "refused"
       }
     })
+    await told(asRoot, { url: `${hooks}/`, events: [hookEvent], secret: { secret: "SOAK_HOOK" }, retryMs })
     const schedules = new Schedules()
     await schedules.put(api(setting, chance(seed, "schedules")))
     await insist(asRoot, { method: "PUT", path: "/retention/rules", as: "root", body: { maxAgeMs: keptMs } }, 30_000)
@@ -196,14 +205,14 @@ const run = async ({ again, fault, folder, killEveryMs, load, minutes, seed }: O
       await pause(left(setting, round))
       if (round === rounds - 1) killingOver.abort()
       progress(`round ${round + 1} of ${rounds}, ${cast.ended.length} ended, ${problemsOf(audited).length} problems`)
-      audited.push(await audit({ setting, db, cast, commits, schedules, patienceMs: 4 * leaseMs }, round))
+      audited.push(await audit({ setting, db, cast, commits, schedules, receiver, patienceMs: 4 * leaseMs }, round))
     }
     await killing
     clearInterval(looking)
     files.push(look(db))
     over.abort()
     await listening
-    const problems = [...cast.problems, ...commits.problems, ...problemsOf(audited)]
+    const problems = [...cast.problems, ...commits.problems, ...receiver.problems, ...problemsOf(audited)]
     await cast.close()
 
     const { json, page, plot, rising } = report({
@@ -236,6 +245,7 @@ const run = async ({ again, fault, folder, killEveryMs, load, minutes, seed }: O
     }
   } finally {
     over.abort()
+    receiver.close()
     await cast.close()
     process.off("exit", leave)
   }
@@ -246,6 +256,14 @@ interface Commit {
   readonly position: string
   readonly run: { readonly id: string }
   readonly entries?: readonly [number, number]
+}
+
+/** Has somebody told of events. */
+const told = async (ask: Api, endpoint: object): Promise<void> => {
+  const replied = await insist(ask, { method: "PUT", path: "/webhooks/soak", as: "root", body: endpoint }, 30_000)
+  if (replied?.problem !== undefined || replied === undefined) {
+    throw new Error(`the endpoint is answered ${JSON.stringify(replied?.body)}`)
+  }
 }
 
 const problemsOf = (rounds: ReadonlyArray<Audited>): ReadonlyArray<string> =>

@@ -28,6 +28,7 @@ import {
 import { inputOf, isOver } from "../clients/Stage.ts"
 import { add, lease, look as lookAt, settle as settleTask, tasksOf } from "../clients/Tasks.ts"
 import { folderOf, now, pause, type Setting, startOf } from "../Setting.ts"
+import type { Receiver } from "../stage/Receiver.ts"
 import { deeds } from "../world/Ledger.ts"
 import { asked, type Entry, journal, type Row, runs } from "./Runs.ts"
 import type { Schedules } from "./Schedules.ts"
@@ -39,6 +40,7 @@ export interface AuditOptions {
   readonly cast: { readonly isGone: (life: string) => boolean; readonly wasEnded: (life: string) => boolean }
   readonly commits: Commits
   readonly schedules: Schedules
+  readonly receiver: Pick<Receiver, "of" | "forget">
   /** How long a run of a round may take to its end once everything is said that it waits for. */
   readonly patienceMs: number
 }
@@ -92,6 +94,7 @@ export const audit = async (options: AuditOptions, round: number): Promise<Audit
   }
   problems.push(...bookingProblems(options.db, rows))
   problems.push(...await options.schedules.audit(ask))
+  problems.push(...await hookProblems(options, round))
   problems.push(...followers(folder, journals, rows, cast))
   await reads(setting, round, rows, journals, { ask, recorder })
 
@@ -278,6 +281,23 @@ const bookingProblems = (db: string, rows: ReadonlyArray<Row>): ReadonlyArray<st
   } finally {
     database.close()
   }
+}
+
+/** Each event of a round came to whoever is told of them as one message, however often it was sent. */
+const hookProblems = async (
+  { patienceMs, receiver, setting }: AuditOptions,
+  round: number
+): Promise<ReadonlyArray<string>> => {
+  const scenes = eventScenes(setting, round)
+  const end = Date.now() + patienceMs
+  while (Date.now() < end && scenes.some((scene) => receiver.of(scene).taken.size === 0)) await pause(200)
+  return scenes.flatMap((scene) => {
+    const { requests, taken } = receiver.of(scene)
+    receiver.forget(scene)
+    return taken.size === 1
+      ? []
+      : [`the event of ${scene} was told as ${taken.size} messages in ${requests} requests`]
+  })
 }
 
 /** What those heard who followed a run. */

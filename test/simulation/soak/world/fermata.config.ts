@@ -5,6 +5,7 @@ import * as Scripted from "@fermata/agent/model/Scripted"
 import { defineConfig } from "@fermata/cli/Config"
 import { Approval, Signal, Step } from "@fermata/engine"
 import * as HostSql from "@fermata/host-node/HostSql"
+import * as Secrets from "@fermata/host-node/Secrets"
 import { Effect, Layer, Option, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { SqlClient } from "effect/sql"
@@ -113,6 +114,8 @@ const handlers = kit.toLayer({
 })
 
 export default defineConfig({
+  secrets: Secrets.layerEnv(),
+  egress: { origins: [process.env["SOAK_RECEIVER"]!] },
   workflows: [orders, votes, inboxes, held, beat],
   contracts: "placed.json",
   tasks: {
