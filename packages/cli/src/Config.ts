@@ -57,6 +57,12 @@ export interface FermataConfig {
   readonly contracts?: string | ReadonlyArray<string>
   /** Handlers of the tasks of contracts, by name. */
   readonly tasks?: Readonly<Record<string, TaskHandler>>
+  /**
+   * The queue in which the tasks of contracts wait for their turn, by its name, or with how many of them a process does
+   * at a time (1 when absent): of runs that workers and servers have. Without it, and in a command that follows one run,
+   * whoever has the run does its tasks at once.
+   */
+  readonly queue?: string | { readonly name: string; readonly concurrency?: number }
   /** The model of the `llm` steps of contracts; it may ask the models of agents, as `ModelLlm.layer` does. */
   readonly llm?: Layer.Layer<Llm, unknown, Models>
   /** Kinds of steps that contracts may use beside the standard ones, made with `StepKind.make`. Whatever services they need they bring along. */
@@ -254,6 +260,14 @@ const fields: {
     (value) => isObject(value) && Object.values(value).every((handler) => typeof handler === "function"),
     "an object with a function for each task"
   ],
+  queue: [
+    (value) =>
+      isQueue(value) || (isObject(value) && isQueue(value["name"]) &&
+        (value["concurrency"] === undefined ||
+          (Number.isInteger(value["concurrency"]) && Number(value["concurrency"]) > 0)) &&
+        Object.keys(value).every((name) => name === "name" || name === "concurrency")),
+    "the name of a queue, such as \"jobs\", or { name: \"jobs\", concurrency: 4 }"
+  ],
   llm: [Layer.isLayer, "a layer of Llm, such as Llm.layerScripted([...])"],
   kinds: [
     (value) => Array.isArray(value) && value.every(isKind),
@@ -285,6 +299,9 @@ const fields: {
     "a function of a request, or a list with an answer for each turn"
   ]
 }
+
+const isQueue = (value: unknown): boolean =>
+  isText(value) && /^[a-z0-9][a-z0-9._-]{0,62}$/.test(value as string) && !(value as string).startsWith("engine.")
 
 const isAgent = (value: unknown): boolean =>
   isObject(value) && Layer.isLayer(value["layer"]) && isObject(value["agent"]) && isText(value["agent"]["name"]) &&

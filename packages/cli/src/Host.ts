@@ -162,7 +162,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     })
     const serve = Effect.fnUntraced(function*(workflow: string | undefined) {
       const loaded = options.config ?? (yield* loadFor(workflow))
-      const { agents = [], llm, secrets, tasks, workflows } = loaded.config
+      const { agents = [], llm, queue, secrets, tasks, workflows } = loaded.config
       if (options.readOnly === undefined) yield* checkModel(globals, loaded)
       const { egress, mcp, services, skills } = loaded.config
       const surroundings = [egress, mcp, services, skills].every((one) => one === undefined)
@@ -199,11 +199,15 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
         yield* inConfig(loaded, "secrets", Layer.buildWithScope(secrets, scope)),
         CurrentSource
       )
-      yield* late.set(
-        yield* service(TaskRuntime, TaskRuntime.layerHandlers(tasks ?? {}), scope),
-        llmService,
-        source
-      )
+      const handlers = yield* service(TaskRuntime, TaskRuntime.layerHandlers(tasks ?? {}), scope)
+      // A command that follows one run does the tasks of that run itself.
+      const runtime = queue === undefined || options.worker !== true
+        ? handlers
+        : yield* inQueue(context, queue, handlers).pipe(
+          Scope.provide(scope),
+          (queued) => inConfig(loaded, "queue", queued)
+        )
+      yield* late.set(runtime, llmService, source)
       for (const [index, workflow] of (workflows ?? []).entries()) {
         place = `workflows[${index}]`
         yield* inConfig(
@@ -417,6 +421,18 @@ const lateServices = () => {
 /** Says which model is asked, so that nobody takes the words of a script for those of a model. */
 const tellModel = ({ name, provider }: Model): void =>
   noteNow(`  model: ${name}${provider === "scripted" ? " (a script answers, and no provider is asked)" : ""}`)
+
+/** The tasks of contracts in a queue, which this process serves. */
+const inQueue = Effect.fnUntraced(function*(
+  context: Context.Context<Tasks>,
+  queue: NonNullable<Config.FermataConfig["queue"]>,
+  runtime: TaskRuntime["Service"]
+) {
+  const { concurrency = 1, name } = typeof queue === "string" ? { name: queue } : queue
+  const { make, serve } = yield* Effect.promise(() => import("@fermata/contracts/QueuedTasks"))
+  yield* Effect.provideContext(serve({ queue: name, concurrency, runtime }), context)
+  return make(Context.get(context, Tasks), { queue: name, tasks: runtime.tasks })
+})
 
 const service = <I, S, E>(key: Context.Key<I, S>, layer: Layer.Layer<I, E>, scope: Scope.Scope): Effect.Effect<S, E> =>
   Effect.map(Layer.buildWithScope(layer, scope), (context) => Context.get(context, key))

@@ -6,6 +6,7 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import * as Signal from "@fermata/engine/Signal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { allowed, recorded, render } from "../../RecordedStep.ts"
 import type { StandardStep } from "../../StandardShapes.ts"
@@ -91,7 +92,11 @@ const completion = Effect.fnUntraced(function*(submission: Submission, timeoutMs
   }
   const { error, output = null } = told.value
   if (error === undefined) return Result.succeed(output)
-  const said = typeof error === "string" ? error : StoredJson.textOf(error)
+  const said = typeof error === "string"
+    ? error
+    : Predicate.hasProperty(error, "message") && typeof error.message === "string"
+    ? error.message
+    : StoredJson.textOf(error)
   return Result.fail(
     new StepFailure({ reason: "task", message: `task "${task}" failed: ${said}`, retryable: true, data: error })
   )
