@@ -18,7 +18,8 @@ const tell = Step.make("tell", {
   input: { text: Schema.String },
   success: Schema.String,
   onCrash: "rerun",
-  run: ({ text }) => Effect.succeed(text.toUpperCase())
+  error: Schema.String,
+  run: ({ text }) => text === "fail" ? Effect.fail("no") : Effect.succeed(text.toUpperCase())
 })
 const Goal = Workflow.make("goal-loop", {
   payload: { summary: Schema.String, objective: Schema.String },
@@ -241,6 +242,39 @@ describe("what comes in", () => {
       const rows = yield* sensors.list({ sensor: "git" })
       assert.deepStrictEqual(rows.map(({ refused }) => refused), ["no name"])
       assert.strictEqual((yield* ingest({ sensor: "git", dedupe: "hash" })).duplicate, false)
+    })
+  )
+})
+
+describe("events that ask for one run", () => {
+  test(
+    "at the same moment start it once: one of them is told so, and all others that it was there",
+    Effect.gen(function*() {
+      const told = yield* Effect.forEach(
+        Array.from({ length: 12 }, (_, n) => n),
+        (n) => ingest({ sensor: "s", dedupe: `d${n}`, run: mention.run! }, { tell: true }),
+        { concurrency: "unbounded" }
+      )
+      assert.lengthOf(told.filter(({ run }) => run === "started"), 1)
+      assert.lengthOf(told.filter(({ run }) => run === "reused"), 11)
+      yield* settled
+      assert.lengthOf(yield* runs, 1)
+    })
+  )
+
+  test(
+    "find it by its key also once it has failed and goes on as another run",
+    Effect.gen(function*() {
+      const verbs = yield* Runs
+      const failing = { ...mention.run!, input: { summary: "s", objective: "fail" } }
+      const first = yield* ingest({ sensor: "s", dedupe: "a", run: failing }, { tell: true })
+      yield* settled
+      const { runId } = yield* verbs.retry(first.event.outcome.run!.id)
+      yield* settled
+      const second = yield* ingest({ sensor: "s", dedupe: "b", run: failing }, { tell: true })
+      assert.deepStrictEqual([second.run, second.event.outcome.run?.id], ["reused", first.event.outcome.run!.id])
+      assert.notStrictEqual(runId, first.event.outcome.run!.id)
+      assert.lengthOf(yield* runs, 2)
     })
   )
 })

@@ -6,6 +6,7 @@ import * as Secrets from "@fermata/engine/Secrets"
 import { Sensors } from "@fermata/engine/Sensors"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Clock, Effect, Layer, Redacted } from "effect"
+import { github as bridged } from "../src/Bridges.ts"
 import { type Sent, Sources } from "../src/Sources.ts"
 import * as WebhookSignature from "../src/WebhookSignature.ts"
 
@@ -214,6 +215,28 @@ describe("what is sent to a source", () => {
         name: "git.b",
         payload: { id: "98765432109876543210", say: "an id 98765432109876543210 \"quoted\"", action: "b" }
       })
+    })
+  )
+
+  test(
+    "is one where two subscriptions send it under two delivery ids, and two where only the last digits of its id differ",
+    Effect.gen(function*() {
+      yield* put({ signature: github, mapping: bridged.mapping }, "github")
+      const merged = {
+        action: "closed",
+        repository: { full_name: "a/b" },
+        pull_request: { merged: true, number: 7, title: "t" }
+      }
+      for (const delivery of ["d-1", "d-2"]) {
+        const sent = yield* send(merged, { headers: { "X-GitHub-Delivery": delivery } }, "github")
+        assert.strictEqual(sent._tag === "Taken" && sent.ingested.duplicate, delivery === "d-2")
+      }
+      yield* put()
+      for (const id of ["8202522731445525542", "8202522731445525543", "-8202522731445525543"]) {
+        const sent = yield* send(`{"id":${id},"action":"a"}`)
+        assert.strictEqual(sent._tag === "Taken" && sent.ingested.event.dedupe, `git:${id}`)
+      }
+      assert.lengthOf(yield* records, 4)
     })
   )
 
