@@ -79,6 +79,8 @@ export const TaskRequest = Schema.Struct({
    * that is still queued this payload, subject, priority and time, and adds another where it is at work.
    */
   onDuplicate: Schema.optionalKey(Schema.Literals(["join", "replace"])),
+  /** However often it is replaced, it is put off no longer than this many ms after it was first added. */
+  maxDelayMs: Schema.optionalKey(Time),
   /** How often it may fail before it has failed for good; the queue says so when absent. */
   maxAttempts: Schema.optionalKey(Count)
 })

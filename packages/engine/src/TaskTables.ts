@@ -105,8 +105,13 @@ const enqueue = (tables: TaskTables, op: EnqueueOp): TaskAnswers["enqueue"] => {
   return { result: "added", task: row }
 }
 
-const replace = (tables: TaskTables, known: TaskRow, { now, task }: EnqueueOp): TaskRow => {
-  const { notBefore, payload, priority, subject } = task
+const replace = (
+  tables: TaskTables,
+  known: TaskRow,
+  { maxDelayMs = Number.POSITIVE_INFINITY, now, task }: EnqueueOp
+): TaskRow => {
+  const { payload, priority, subject } = task
+  const notBefore = Math.min(task.notBefore, known.createdAt + maxDelayMs)
   const isReady = notBefore <= now
   const row: TaskRow = { ...known, notBefore, payload, priority, subject, updatedAt: now }
   const wasReady = tables.isReady(known.id)

@@ -148,6 +148,10 @@ export const taskTests = (test: Test): void => {
       assert.deepStrictEqual(yield* counts(backend), [1, 0, 0, 0])
       assert.strictEqual(yield* leased(backend, lease(1, { now: 9_000, until: 9_500 })), "a")
       assert.strictEqual(yield* added(backend, replace("e", 0)), "added e")
+      yield* one(backend, task("f", { queue: "p", dedupe: "d", notBefore: 2_000 }))
+      const often = { onDuplicate: "replace", maxDelayMs: 5_000, now: 5_500 } as const
+      yield* one(backend, task("g", { queue: "p", dedupe: "d", notBefore: 6_500 }, often))
+      assert.strictEqual((yield* backend.task("f"))?.notBefore, 6_000)
     }))
 
   test("lanes are served in turns: the least at work first, then the one not served for longest", (backend) =>

@@ -179,6 +179,8 @@ export interface EnqueueOp extends Acted {
     | "waiterStep"
   >
   readonly onDuplicate: "join" | "replace"
+  /** How long (ms) after it was added one that is replaced again and again is put off at most. */
+  readonly maxDelayMs?: number
   /** Whether a queue that has as many as it may have refuses it: what was acknowledged before is not refused. */
   readonly isLimited: boolean
   readonly now: number

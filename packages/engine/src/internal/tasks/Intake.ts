@@ -34,6 +34,9 @@ export const opOf = (
     if (request.onDuplicate !== undefined && request.dedupe === undefined) {
       return refuse("onDuplicate says what becomes of one with the same dedupe, and it has none; give dedupe")
     }
+    if (request.maxDelayMs !== undefined && request.onDuplicate !== "replace") {
+      return refuse("maxDelayMs says how long one that is replaced is put off, and it replaces none; give onDuplicate")
+    }
     const stored = StoredJson.of(request.payload ?? null)
     if (Result.isFailure(stored)) return refuse(`its payload cannot be stored: ${stored.failure.reason}`)
     const payload = stored.success.text
@@ -63,6 +66,7 @@ export const opOf = (
         waiterStep: null
       },
       onDuplicate: request.onDuplicate ?? "join",
+      ...(request.maxDelayMs === undefined ? {} : { maxDelayMs: request.maxDelayMs }),
       isLimited: true,
       now
     })
