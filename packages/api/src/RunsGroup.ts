@@ -3,6 +3,7 @@ import { BulkPreview, BulkRequest, BulkStarted, steeringActions } from "@fermata
 import { Census } from "@fermata/core/Owner"
 import { Receipt } from "@fermata/core/Receipt"
 import { Deleted } from "@fermata/core/Retention"
+import { ExportRefused, Imported, ImportRefused, RunExport } from "@fermata/core/RunExport"
 import {
   BulkRefused,
   BulkUnconfirmed,
@@ -233,6 +234,20 @@ const remove = HttpApiEndpoint.delete("delete", "/:run", {
   error: [...findErrors, Problem.of(DeletionRefused)]
 }).annotate(RequiredScope, "admin")
 
+/** The run with all that was asked for below it, as one document. */
+const exported = HttpApiEndpoint.get("export", "/:run/export", {
+  params: Run,
+  success: RunExport,
+  error: [...findErrors, Problem.of(ExportRefused)]
+}).annotate(RequiredScope, "read")
+
+/** Takes in such a document, whole or not at all. */
+const imported = HttpApiEndpoint.post("import", "/import", {
+  payload: Schema.Unknown,
+  success: Imported,
+  error: [Problem.of(ImportRefused)]
+}).annotate(RequiredScope, "admin")
+
 /** Deletes many runs that have ended, by a run of the engine's own. */
 const prune = HttpApiEndpoint.post("prune", "/prune", {
   payload: Schema.Struct(many),
@@ -242,7 +257,25 @@ const prune = HttpApiEndpoint.post("prune", "/prune", {
 
 /** The routes below `/api/runs`. */
 export class RunsGroup extends HttpApiGroup.make("runs")
-  .add(list, counts, start, get, find, cancel, pause, resume, confirm, raise, fork, retry, actions, remove, prune)
+  .add(
+    list,
+    counts,
+    start,
+    get,
+    find,
+    cancel,
+    pause,
+    resume,
+    confirm,
+    raise,
+    fork,
+    retry,
+    actions,
+    remove,
+    prune,
+    exported,
+    imported
+  )
   .prefix("/runs")
   .annotate(ForTenants, true)
 {}

@@ -16,6 +16,7 @@ import { Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { HostClock } from "@fermata/engine/HostClock"
 import { Retention } from "@fermata/engine/Retention"
+import { RunExports } from "@fermata/engine/RunExports"
 import { Runs } from "@fermata/engine/Runs"
 import { Schedules } from "@fermata/engine/Schedules"
 import { CurrentSource, type Source } from "@fermata/engine/Secrets"
@@ -110,6 +111,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
           Bulk.layer,
           Events.layer,
           Retention.layer,
+          RunExports.layer,
           Runs.layer,
           Schedules.layer,
           Tasks.layer,
@@ -266,6 +268,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       webhooks: Context.get(context, Webhooks),
       schedules: Context.get(context, Schedules),
       tenants: Context.get(context, Tenants),
+      exports: Context.get(context, RunExports),
       retention: Context.get(context, Retention),
       sensors: Context.get(context, Sensors),
       sources: Context.get(context, Sources),

@@ -24,6 +24,7 @@ export const looking: ReadonlySet<string> = new Set([
   "schedules show",
   "schedules next",
   "schedules firings",
+  "export",
   "tasks ls",
   "tasks show",
   "queue ls",

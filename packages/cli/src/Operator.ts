@@ -14,6 +14,7 @@ import type { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
 import type { Events } from "@fermata/engine/Events"
 import type { Retention } from "@fermata/engine/Retention"
+import type { RunExports } from "@fermata/engine/RunExports"
 import type { Runs } from "@fermata/engine/Runs"
 import type { Schedules } from "@fermata/engine/Schedules"
 import type { Sensors } from "@fermata/engine/Sensors"
@@ -91,6 +92,8 @@ export interface Operator {
         options: By & { readonly endpoint: string }
       ) => ReturnType<Webhooks["Service"]["redeliver"]>
     }
+  /** Runs that go there and come from there. */
+  readonly exports: RunExports["Service"]
   /** Who did what there. */
   readonly audit: AuditLog["Service"]
   /** What steps say while they work. */

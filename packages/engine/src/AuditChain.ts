@@ -146,6 +146,8 @@ const outcomeOf = (op: Op, answer: Answers[keyof Answers]): "done" | "same" | "r
       const { result } = of(op.op)
       return result === "queued" ? "done" : "refused"
     }
+    case "import":
+      return of(op.op).result === "imported" ? "done" : "refused"
     case "remove": {
       const { result } = of(op.op)
       return result === "removed" ? "done" : "refused"

@@ -14,6 +14,7 @@ import type { Events } from "@fermata/engine/Events"
 import type { Feed } from "@fermata/engine/Feed"
 import type { HostClock } from "@fermata/engine/HostClock"
 import { Retention } from "@fermata/engine/Retention"
+import { RunExports } from "@fermata/engine/RunExports"
 import type { Runs } from "@fermata/engine/Runs"
 import { Schedules } from "@fermata/engine/Schedules"
 import { Sensors } from "@fermata/engine/Sensors"
@@ -114,6 +115,7 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
         AuditLog.layer,
         Bulk.layer,
         Retention.layer,
+        RunExports.layer,
         Schedules.layer,
         Tasks.layer,
         Tenants.layer

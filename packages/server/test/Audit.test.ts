@@ -8,6 +8,7 @@ import { AuditLog } from "@fermata/engine/AuditLog"
 import { endpointOfRun } from "@fermata/engine/Backend"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Feed } from "@fermata/engine/Feed"
+import { RunExports } from "@fermata/engine/RunExports"
 import { Runs } from "@fermata/engine/Runs"
 import { Schedules } from "@fermata/engine/Schedules"
 import * as Signal from "@fermata/engine/Signal"
@@ -41,7 +42,15 @@ const weigh = Step.make("weigh", { onCrash: "rerun", run: () => Effect.void })
 
 const app = Served.layer({}, ServerAccess.layerTokens()).pipe(
   Layer.provideMerge(
-    Layer.mergeAll(Runs.layer, Feed.layer, Chunks.layerMemory, AuditLog.layer, Schedules.layer, Tasks.layer)
+    Layer.mergeAll(
+      Runs.layer,
+      Feed.layer,
+      Chunks.layerMemory,
+      AuditLog.layer,
+      RunExports.layer,
+      Schedules.layer,
+      Tasks.layer
+    )
   ),
   Layer.provideMerge(
     Order.toLayer(({ id }) =>
@@ -116,7 +125,10 @@ const queued = Effect.gen(function*() {
   return task.id
 })
 
-type Needs = AccessTokens | Runs | Schedules | Store | Tasks | TestHost
+type Needs = AccessTokens | RunExports | Runs | Schedules | Store | Tasks | TestHost
+
+/** Ids of runs that are imported. */
+let count = 0
 
 /** A request that does something, and the action that it is. */
 interface Doing {
@@ -275,6 +287,16 @@ const acts: Readonly<Record<string, Doing>> = {
       yield* (yield* Runs).cancel(run, { by: "ann", reason: canary })
       yield* (yield* TestHost).settled
       return [`/api/runs/${run}`] as const
+    })
+  ),
+  "runs.import": doing(
+    "run.import",
+    Effect.gen(function*() {
+      const run = yield* begun("waits")
+      const document = yield* (yield* RunExports).export(run)
+      const id = `imported-${(count++)}`
+      const [first] = document.runs
+      return ["/api/runs/import", { ...document, runs: [{ ...first!, id }] }] as const
     })
   ),
   "runs.prune": plain("run.start", "/api/runs/prune", { filter: { workflow: "nobody" } }),

@@ -107,6 +107,8 @@ export const routes: Readonly<Record<string, string>> = {
   "contracts.graph": "Read a contract as a graph",
   "workflows.list": "List workflows, of programs and of documents",
   "runs.delete": "Delete a run that has ended, with its children",
+  "runs.export": "Export a run with its children, as one document",
+  "runs.import": "Import a run that was exported",
   "runs.prune": "Delete many runs that have ended, or see which they would be",
   "retention.list": "List the rules of retention",
   "retention.set": "Say for how long runs are kept",

@@ -10,6 +10,8 @@ import { commandContracts } from "./Contracts.ts"
 import { commandDoctor } from "./Doctor.ts"
 import { commandEmit } from "./Emit.ts"
 import { commandEvents } from "./Events.ts"
+import { commandExport } from "./Export.ts"
+import { commandImport } from "./Import.ts"
 import { commandInit } from "./Init.ts"
 import { commandMcp } from "./Mcp.ts"
 import { commandPolicy } from "./Policy.ts"
@@ -70,6 +72,8 @@ export const commandFermata = Command.make("fermata").pipe(
     commandToken,
     commandTenants,
     commandRetention,
+    commandExport,
+    commandImport,
     commandAudit,
     commandMcp,
     commandReplay,

@@ -145,6 +145,10 @@ export const open = (
         delete: (tenant) => ask(client.tenants.delete({ params: { tenant } })),
         limit: (tenant, quotas) => ask(client.tenants.limit({ params: { tenant }, payload: quotas }))
       },
+      exports: {
+        export: (run) => ask(client.runs.export({ params: { run } })),
+        import: (document) => ask(client.runs.import({ payload: document }))
+      },
       retention: {
         delete: (run) => ask(client.runs.delete({ params: { run } })),
         rules: Effect.map(ask(client.retention.list()), ({ rules }) => rules),

@@ -24,6 +24,7 @@ import type {
   StartOp,
   Together
 } from "../Backend.ts"
+import * as ImportRuns from "../ImportRuns.ts"
 import * as TaskTables from "../TaskTables.ts"
 import * as MemoryAccess from "./MemoryAccess.ts"
 import * as MemoryAudit from "./MemoryAudit.ts"
@@ -105,6 +106,14 @@ export class Transaction {
       unschedule: ({ name }) => MemorySchedules.unschedule(changes, name),
       fire: (op) => MemorySchedules.fire(changes, op, (row) => void this.#send(row)),
       free: (op) => MemorySchedules.free(changes, op),
+      import: (op) =>
+        ImportRuns.apply({
+          isThere: (run) => store.runs.has(run),
+          definition: (name, version) => store.definitions.get(pair(name, version)) ?? null,
+          define: (row) => void define(changes, row),
+          start: (start) => void this.#start(start),
+          commit: (commit) => void this.#commit(commit)
+        }, op),
       remove: (op) => MemoryRetention.remove(changes, this.#events, op),
       clear: () => ({ left: false }),
       retain: (op) => MemoryRetention.retain(changes, op),

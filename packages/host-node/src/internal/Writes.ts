@@ -17,6 +17,7 @@ import type {
   Together
 } from "@fermata/engine/Backend"
 import * as TaskTables from "@fermata/engine/TaskTables"
+import * as ImportRuns from "@fermata/engine/ImportRuns"
 import type { DatabaseSync } from "node:sqlite"
 import * as AccessSql from "./AccessSql.ts"
 import * as AuditSql from "./AuditSql.ts"
@@ -354,7 +355,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const tasks = TaskSql.tables(db, (row) => void sendAll([row]))
   const listeners = Listeners.make(db, keyOf, inbox, (row) => void sendAll([row]))
   const owners = OwnerSql.make(db, keyOf)
-  const register = DefinitionSql.register(db)
+  const { definition, register } = DefinitionSql.changes(db)
   const retention = RetentionSql.changes(db, {
     placeAll: () => placeRows(1),
     append: () => runs.arrived = append.insert(0, -1, ""),
@@ -388,6 +389,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     restore: doubts.restore,
     ...SourceSql.changes(db, sendAll),
     ...ScheduleSql.changes(db, sendAll),
+    import: (op) =>
+      ImportRuns.apply({ isThere: (run) => keyOf(run) !== undefined, definition, define: register, start, commit }, op),
     ...retention.handlers,
     forget: TenantTables.forget(db)
   }

@@ -10,6 +10,7 @@ import type { RunView } from "@fermata/core/RunView"
 import { Bulk } from "@fermata/engine/Bulk"
 import { HostClock } from "@fermata/engine/HostClock"
 import { Retention } from "@fermata/engine/Retention"
+import { RunExports } from "@fermata/engine/RunExports"
 import { Runs } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
@@ -28,6 +29,7 @@ export const layer = HttpApiBuilder.group(
     const runs = yield* Runs
     const bulk = yield* Bulk
     const retention = yield* Retention
+    const exports = yield* RunExports
     const clock = yield* HostClock
     const onMany = Effect.fnUntraced(function*(
       { confirm, dryRun = false, ...wanted }: BulkRequest & {
@@ -111,6 +113,10 @@ export const layer = HttpApiBuilder.group(
       actions: ({ payload, request }) => onMany(payload, request),
       delete: Effect.fnUntraced(function*({ params: { run } }) {
         return yield* retention.delete(run, { by: yield* Acting.name })
+      }),
+      export: ({ params: { run } }) => exports.export(run),
+      import: Effect.fnUntraced(function*({ payload }) {
+        return yield* exports.import(payload, { by: yield* Acting.name })
       }),
       prune: ({ payload, request }) => onMany({ ...payload, action: "delete" }, request),
       retry: Effect.fnUntraced(function*({ params: { run } }) {

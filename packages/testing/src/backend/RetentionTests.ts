@@ -9,6 +9,7 @@ import {
   approval,
   brief,
   commit,
+  definition,
   end,
   event,
   eventIds,
@@ -285,6 +286,47 @@ export const retentionTests = (test: Test): void => {
       yield* one(backend, acted(remove("none"), by("none")))
       yield* one(backend, acted(remove("r"), by("r")))
       assert.deepStrictEqual((yield* backend.audit({ limit: 9 })).map(({ target }) => target), ["r"])
+    }))
+
+  test("runs of another store are taken in together, or not at all", (backend, connect) =>
+    Effect.gen(function*() {
+      const runs = (...ids: ReadonlyArray<string>) =>
+        ids.map((id) => ({
+          start: start(id, { status: "queued", dueAt: null }, {
+            rows: [`${id} 0`],
+            blobs: [{ hash: `h-${id}`, data: "d" }]
+          }),
+          rest: end(id, 1, "{}", { epoch: 0, at: 9_000 })
+        }))
+      const bring = (
+        ids: ReadonlyArray<string>,
+        definitions: ReadonlyArray<Parameters<typeof definition>[0]> = []
+      ) =>
+        one(backend, {
+          op: "import",
+          runs: runs(...ids),
+          definitions: definitions.map((rest) => definition(rest)),
+          act: act(ids[0]!, { action: "run.import" })
+        })
+      yield* backend.write([
+        ...ended("there", 1),
+        { op: "define", row: definition({ name: "doc", kind: "contract", document: "{}" }) }
+      ])
+      assert.deepStrictEqual(yield* bring(["a", "there"]), { result: "there", run: "there" })
+      const other = { name: "doc", kind: "contract", document: "[]", hash: "h2" }
+      assert.deepInclude(yield* bring(["a"], [other]), { result: "other" })
+      assert.isNull(yield* backend.run("a"))
+      assert.isNull(yield* backend.blob("h-a"))
+      assert.deepStrictEqual(yield* backend.audit({ limit: 9 }), [])
+      assert.deepStrictEqual(yield* bring(["a", "b"], [{ ...other, name: "doc-2" }, { name: "known" }]), {
+        result: "imported"
+      })
+      const elsewhere = yield* connect
+      assert.deepInclude(yield* elsewhere.run("b"), { status: "completed", updatedAt: 9_000, length: 1, owner: null })
+      assert.strictEqual(yield* elsewhere.blob("h-b"), "d")
+      assert.strictEqual((yield* elsewhere.definition("doc-2", "1"))?.hash, "h2")
+      assert.lengthOf(yield* backend.audit({ limit: 9, action: "run.import" }), 1)
+      assert.deepStrictEqual(yield* bring(["b"]), { result: "there", run: "b" })
     }))
 
   test(
