@@ -12,6 +12,7 @@ import { command, compile, install } from "./command.ts"
 import { events } from "./events.ts"
 import { type Figure, figure, time } from "./measure.ts"
 import { reader } from "./reader.ts"
+import { retention } from "./retention.ts"
 import { stalls } from "./stalls.ts"
 import { host, marks, raw, remove, Sequential, Wide } from "./subject.ts"
 import { tasks } from "./tasks.ts"
@@ -310,6 +311,7 @@ export const cases: Readonly<Record<string, Case>> = {
   agents,
   stalls,
   tasks,
+  retention,
   telemetry,
   startUp,
   command

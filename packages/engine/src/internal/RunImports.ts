@@ -72,7 +72,7 @@ export const make = Effect.fnUntraced(function*(
   const paused = runs.filter(({ status }) => !isFinal(status)).length
   return {
     runs: made,
-    definitions: definitions.map((definition): DefinitionRow => ({ ...definition, at: now })),
+    definitions: definitions.map((definition): DefinitionRow => Object.assign({ at: now }, definition)),
     imported: { runId: top.id, runs: runs.length, paused }
   }
 })
