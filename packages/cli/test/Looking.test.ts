@@ -54,6 +54,7 @@ describe("command lines that only look", () => {
       "token rm",
       "tenants limit",
       "tenants delete",
+      "import",
       "retention rm",
       "retention set",
       "runs delete",

@@ -13,7 +13,7 @@ import * as Words from "../Words.ts"
 /** `fermata import` */
 export const commandImport = Command.make(
   "import",
-  { file: Argument.String("file").pipe(Argument.withDescription("What `fermata export` has written")) },
+  { file: Argument.String("file").pipe(Argument.withDescription("The document that an export has written")) },
   ({ file }) =>
     Effect.gen(function*() {
       const { why } = yield* Effect.promise(() => import("../JsonOption.ts"))
