@@ -116,6 +116,7 @@ export const forget = (
   forgetKeys(tasks.servers)
   forgetKeys(tasks.attempts)
   forgetKeys(tasks.rows)
+  forgetKeys(tasks.holds)
   forgetKeys(tasks.lanes)
   forgetKeys(tasks.queues)
   forgetKeys(tasks.ready)

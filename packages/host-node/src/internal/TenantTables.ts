@@ -37,6 +37,7 @@ export const tenantTables: ReadonlyArray<TenantTable> = [
     by: (condition) => `task IN (SELECT key FROM tasks WHERE ${condition})`
   },
   { table: "tasks", key: "key", column: "id", mark: "~" },
+  { table: "lane_holds", key: "queue, lane", column: "queue", mark: "~" },
   { table: "lanes", key: "queue, lane, adapter", column: "queue", mark: "~" },
   { table: "queues", key: "name", column: "name", mark: "~" },
   { table: "sources", key: "name", column: "name", mark: "~" },

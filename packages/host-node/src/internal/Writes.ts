@@ -16,8 +16,8 @@ import type {
   StartOp,
   Together
 } from "@fermata/engine/Backend"
-import * as TaskTables from "@fermata/engine/TaskTables"
 import * as ImportRuns from "@fermata/engine/ImportRuns"
+import * as TaskTables from "@fermata/engine/TaskTables"
 import type { DatabaseSync } from "node:sqlite"
 import * as AccessSql from "./AccessSql.ts"
 import * as AuditSql from "./AuditSql.ts"

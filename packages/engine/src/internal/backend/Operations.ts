@@ -7,7 +7,6 @@ import type { Act, Acted } from "./Act.ts"
 import type { EndpointAnswers, EndpointsOp } from "./EndpointOps.ts"
 import type { LeaveOp, ListenOp } from "./ListenerOps.ts"
 import type { RetentionAnswers, RetentionOp } from "./RetentionOps.ts"
-import type { CommitOp, ImportAnswers, ImportOp, StartOp } from "./RunOps.ts"
 import type {
   AccessTokenRow,
   DayRaiseRow,
@@ -21,6 +20,7 @@ import type {
   RunRow,
   StandingRow
 } from "./Rows.ts"
+import type { CommitOp, ImportAnswers, ImportOp, StartOp } from "./RunOps.ts"
 import type { ScheduleAnswers, SchedulesOp } from "./ScheduleOps.ts"
 import type { IngestOp, SourceAnswers, SourceOp, SweepSensorsOp } from "./SourceOps.ts"
 import type { SpendingChange } from "./SpendingChange.ts"
