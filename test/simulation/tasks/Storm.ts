@@ -13,6 +13,8 @@ export interface Settings {
   readonly tasks: number
   readonly lanes: number
   readonly workers: number
+  /** Tasks that a worker does at a time; 8 when absent. */
+  readonly concurrency?: number
   readonly kills: number
   readonly seed: number
   /** Told how many tasks have ended. */
@@ -94,11 +96,12 @@ const taskOf = (n: number, lanes: number): EnqueueOp => ({
 const work = async (
   db: string,
   log: string,
-  { kills, seed, told, tasks, workers }: Settings
+  { concurrency = 8, kills, seed, told, tasks, workers }: Settings
 ): Promise<ReadonlySet<number>> => {
   const dead = new Set<number>()
   const random = randomOf(seed)
-  const begin = (): ChildProcess => fork(join(import.meta.dirname, "worker.ts"), [db, log, String(leaseMs)])
+  const begin = (): ChildProcess =>
+    fork(join(import.meta.dirname, "worker.ts"), [db, log, String(leaseMs), String(concurrency)])
   const living = Array.from({ length: workers }, begin)
   const reader = new DatabaseSync(db, { readOnly: true, timeout: 10_000 })
   try {

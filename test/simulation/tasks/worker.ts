@@ -4,7 +4,7 @@ import { NodeHost } from "@fermata/host-node"
 import { Effect, Layer } from "effect"
 import { appendFileSync } from "node:fs"
 
-const [db = "", log = "", leaseMs = "2000"] = process.argv.slice(2)
+const [db = "", log = "", leaseMs = "2000", concurrency = "8"] = process.argv.slice(2)
 
 const write = (line: string) => Effect.sync(() => appendFileSync(log, `${line}\n`))
 
@@ -14,7 +14,7 @@ const work = Effect.gen(function*() {
   yield* write(`worker ${ownerId} ${process.pid}`)
   yield* tasks.serve({
     queue: "storm",
-    concurrency: 8,
+    concurrency: Number(concurrency),
     leaseMs: Number(leaseMs),
     run: ({ attempt, id }) =>
       Effect.gen(function*() {
