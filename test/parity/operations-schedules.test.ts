@@ -1,6 +1,6 @@
 /** Recurring schedules: what fires when, what becomes of overlaps and of slots that were missed, and that each fires once. */
 import { assert, describe, it } from "@effect/vitest"
-import { Schedule } from "@fermata/core"
+import { ReferenceSchedule, Schedule } from "@fermata/core"
 import type { CatchUp, Overlap, ScheduleOptions } from "@fermata/core/Schedule"
 import { AuditLog } from "@fermata/engine/AuditLog"
 import { Runs } from "@fermata/engine/Runs"
@@ -8,7 +8,7 @@ import { Schedules } from "@fermata/engine/Schedules"
 import * as Signal from "@fermata/engine/Signal"
 import { Tasks } from "@fermata/engine/Tasks"
 import { CrashExplorer, CrashHost } from "@fermata/testing"
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, Layer, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow } from "effect/workflow"
 import { define } from "./support.ts"
@@ -229,13 +229,13 @@ describe("schedules", () => {
       const refused = yield* Effect.flip(schedules.put("other", { spec: { everyMs: minute }, target }, by))
       assert.deepInclude(refused, { _tag: "ProducerTaken", owner: "fleet", producer: "fleet-heartbeat" })
       yield* pass(host, 3)
-      assert.deepStrictEqual(yield* story(world, "fleet"), ["1 started", "2 skipped", "3 buffered"])
+      assert.deepStrictEqual(yield* story(world, "fleet"), ["1 started", "2 buffered", "3 skipped"])
       const [leased] = yield* tasks.lease({ queue: "default", owner: "w", leaseMs: minute })
       yield* tasks.complete(leased!.id, leased!.attempts, null)
       yield* host.settled
-      assert.deepStrictEqual(yield* story(world, "fleet"), ["1 started", "2 skipped", "3 started"])
-      const [last] = yield* schedules.firings("fleet", { limit: 1 })
-      assert.deepInclude(yield* schedules.show("fleet"), { running: [String(last!.task)] })
+      assert.deepStrictEqual(yield* story(world, "fleet"), ["1 started", "2 started", "3 skipped"])
+      const [, second] = (yield* schedules.firings("fleet")).toReversed()
+      assert.deepInclude(yield* schedules.show("fleet"), { running: [String(second!.task)] })
     }))
 
   it.effect("R-56: an interval of 0 or below is refused, and what else no schedule can be", () =>
@@ -253,7 +253,7 @@ describe("schedules", () => {
   /** Every ten minutes a run that waits to be told to go on; at 35 min the first is told. */
   const overlapping: { readonly [policy in Overlap]: readonly [firings: ReadonlyArray<string>, statuses: string] } = {
     skip: [["10 started", "20 skipped", "30 skipped", "40 started"], "completed suspended"],
-    "buffer-one": [["10 started", "20 skipped", "30 started", "40 buffered"], "completed suspended"],
+    "buffer-one": [["10 started", "20 started", "30 skipped", "40 buffered"], "completed suspended"],
     "buffer-all": [["10 started", "20 started", "30 buffered", "40 buffered"], "completed suspended"],
     "cancel-other": [
       ["10 started", "20 started", "30 started", "40 started"],
@@ -329,7 +329,7 @@ describe("schedules", () => {
     ["all", {}, ["10 started", "20 skipped", "30 skipped", "40 skipped", "50 skipped"], 60, 0],
     ["all", { overlap: "allow-all" }, ["10 started", "20 started", "30 started", "40 started", "50 started"], 60, 0],
     ["all", { overlap: "buffer-all" }, ["10 started", "20 started", "30 started", "40 started", "50 started"], 60, 0],
-    ["all", { overlap: "buffer-one" }, ["10 started", "20 skipped", "30 skipped", "40 skipped", "50 started"], 60, 0],
+    ["all", { overlap: "buffer-one" }, ["10 started", "20 started", "30 skipped", "40 skipped", "50 skipped"], 60, 0],
     [
       "all",
       { overlap: "allow-all", windowMs: 25 * minute },
@@ -428,4 +428,88 @@ describe("schedules", () => {
       }),
     60_000
   )
+
+  it("R-16, R-56: the reference's form of a schedule is read, with its task; an interval of 0 or below is none", () => {
+    const task = { kind: "aibtc-checkin", source: "schedule:aibtc-checkin", priority: 5, requested_profile: "lumen" }
+    assert.deepStrictEqual(
+      Result.getOrThrow(ReferenceSchedule.read({ name: "checkin", interval_seconds: 305, task })),
+      {
+        name: "checkin",
+        spec: { everyMs: 305_000 },
+        target: { task: { kind: "aibtc-checkin", source: "schedule:aibtc-checkin", priority: 5, profile: "lumen" } }
+      }
+    )
+    for (const interval_seconds of [0, -1, "300"]) {
+      const read = ReferenceSchedule.read({ name: "checkin", interval_seconds, task })
+      assert.isTrue(Result.isFailure(read) && /interval_seconds/.test(read.failure.message))
+    }
+    assert.isTrue(Result.isFailure(ReferenceSchedule.read({ name: "checkin", interval_seconds: 5, task, every: 1 })))
+  })
+
+  it.effect("a schedule that is said at each start of a process that starts often still comes at its interval", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      let host = yield* world.start(workflows)
+      for (let hours = 0; hours < 6; hours++) {
+        // A deployment each 25 minutes, and an interval of an hour.
+        for (let deployment = 0; deployment < 2; deployment++) {
+          const { schedules } = yield* verbs(host)
+          yield* schedules.put("hourly", interval(60 * minute), by)
+          yield* pass(host, 25)
+          host = yield* world.restart(host, workflows)
+        }
+        yield* pass(host, 10)
+      }
+      assert.deepStrictEqual(yield* starts(world), [60, 120, 180, 240, 300, 360])
+    }))
+
+  it.effect("where nothing may overlap, nothing does, also when a pause ends while a run goes on and its process has died", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const first = yield* world.start(workflows)
+      const { schedules } = yield* verbs(first)
+      yield* schedules.put("s", interval(minute, { target: { workflow: "slow", input: { id: "1" } } }), by)
+      yield* pass(first, 2)
+      yield* schedules.pause("s", by)
+      yield* pass(first, 30)
+      const second = yield* world.restart(first, workflows)
+      const after = yield* verbs(second)
+      yield* after.schedules.resume("s", by)
+      yield* pass(second, 10)
+      const open = yield* world.backend.runs({ limit: 9, status: ["suspended", "running", "queued"] })
+      assert.lengthOf(open, 1)
+      yield* after.runs.signal(open[0]!.id, "go", null)
+      yield* second.settled
+      yield* pass(second, 2)
+      assert.lengthOf(yield* world.backend.runs({ limit: 9, status: ["suspended"] }), 1)
+      assert.lengthOf(yield* starts(world), 2)
+    }))
+
+  it.effect("a slot whose run ends late is fired once, and the next one is not passed over", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const [first, second] = [yield* world.start(workflows), yield* world.start(workflows)]
+      const { runs, schedules } = yield* verbs(first)
+      yield* schedules.put("weekly", {
+        spec: { cron: "0 6 * * 1", zone: "Europe/Prague" },
+        target: { workflow: "slow", input: { id: "1" } },
+        overlap: "buffer-all"
+      }, by)
+      for (let week = 0; week < 5; week++) {
+        yield* TestClock.adjust(week === 0 ? 4 * day + 5 * 60 * minute : 7 * day - 27_000)
+        yield* Effect.all([first.settled, second.settled], { concurrency: 2 })
+        // It takes 27 s each time.
+        yield* TestClock.adjust(27_000)
+        const [open] = yield* world.backend.runs({ limit: 9, status: ["suspended"] })
+        yield* runs.signal(open!.id, "go", null)
+        yield* Effect.all([first.settled, second.settled], { concurrency: 2 })
+        yield* world.look
+      }
+      const slots = yield* Effect.map(
+        world.backend.firings("weekly", 99),
+        (rows) => rows.map(({ slot }) => slot).toReversed()
+      )
+      assert.deepStrictEqual(slots, Array.from({ length: 5 }, (_, week) => 4 * day + 5 * 60 * minute + week * 7 * day))
+      assert.lengthOf(yield* starts(world), 5)
+    }))
 })

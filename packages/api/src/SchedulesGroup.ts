@@ -1,4 +1,5 @@
 /** The routes for schedules: said, shown, steered, and what became of their slots. */
+import { NamedSchedule, ReferenceSchedule } from "@fermata/core/ReferenceSchedule"
 import {
   BackfillRequest,
   BackfillStarted,
@@ -49,9 +50,9 @@ const list = HttpApiEndpoint.get("list", "/", {
   success: SchedulePage
 }).annotate(RequiredScope, "read")
 
-/** Makes or changes the schedule that it names. */
+/** Makes or changes the schedule that it names, which may be said in the form of the reference too. */
 const add = HttpApiEndpoint.post("add", "/", {
-  payload: Schema.Struct({ name: Schema.String, ...ScheduleOptions.fields }),
+  payload: Schema.Union([NamedSchedule, ReferenceSchedule]),
   success: ScheduleSaid,
   error: [refused, taken]
 }).annotate(RequiredScope, "operate")

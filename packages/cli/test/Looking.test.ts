@@ -59,6 +59,8 @@ describe("command lines that only look", () => {
       "retention set",
       "runs delete",
       "runs prune",
+      "schedule-create",
+      "schedule-tick",
       "schedules put",
       "schedules pause",
       "schedules resume",

@@ -266,6 +266,14 @@ const script: ReadonlyArray<Line> = [
   line("webhooks rm ops"),
   line("webhooks rm ops", 2),
 
+  line(
+    "schedule-create {\"name\":\"checkin\",\"interval_seconds\":31536000,\"task\":{\"kind\":\"checkin\",\"priority\":5}}"
+  ),
+  line("schedule-create {\"name\":\"checkin\",\"interval_seconds\":0,\"task\":{\"kind\":\"checkin\"}}", 2),
+  line(
+    "schedule-create {\"name\":\"own\",\"spec\":{\"cron\":\"@yearly\"},\"target\":{\"event\":{\"name\":\"own\"}}} --json"
+  ),
+  line("schedule-tick"),
   line("schedules put nightly", 2),
   line("schedules put nightly --every 0s --event tick", 2),
   line("schedules put nightly --cron @reboot --event tick", 2),

@@ -5,8 +5,10 @@
  *
  * A *slot* is a time that a schedule names; a *firing* is what became of one.
  */
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as EventName from "./EventName.ts"
+import * as FirstIssue from "./internal/FirstIssue.ts"
 import { TaskRequest } from "./Task.ts"
 
 /** The shortest interval (ms). */
@@ -60,7 +62,7 @@ export type ScheduleTarget = typeof ScheduleTarget.Type
 /** What becomes of a slot that comes while a run of the schedule goes on. */
 export const overlaps = ["skip", "buffer-one", "buffer-all", "cancel-other", "terminate-other", "allow-all"] as const
 /**
- * `skip`: nothing is started. `buffer-one`: it waits, the latest of them alone.
+ * `skip`: nothing is started. `buffer-one`: it waits, the first of them alone.
  * `buffer-all`: it waits, each in its turn. `cancel-other`: the run that goes on
  * is cancelled, and the new one starts when that has ended. `terminate-other`:
  * it is cancelled, and the new one starts at once. `allow-all`: it starts.
@@ -258,3 +260,13 @@ export class ProducerTaken extends Schema.TaggedError<ProducerTaken>()("Producer
     return `Schedule "${this.schedule}" is refused: "${this.producer}" is produced by schedule "${this.owner}" already, and by one alone; change that one, or remove it first`
   }
 }
+
+/** Reads what is said of the schedule of this name; what is wrong with it is told, with its place. */
+export const read = (schedule: string, value: unknown): Result.Result<ScheduleOptions, ScheduleRefused> =>
+  Result.mapError(decode(value), (error) => new ScheduleRefused({ schedule, problem: FirstIssue.of(error) }))
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const decode = Schema.decodeUnknownResult(ScheduleOptions, { onExcessProperty: "error" })

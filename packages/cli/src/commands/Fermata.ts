@@ -21,6 +21,8 @@ import { commandRetention } from "./Retention.ts"
 import { commandRun } from "./Run.ts"
 import { commandRuns } from "./Runs.ts"
 import { commandSchedules } from "./Schedules.ts"
+import { commandScheduleCreate } from "./schedules/Create.ts"
+import { commandScheduleTick } from "./schedules/Tick.ts"
 import { commandSensors } from "./Sensors.ts"
 import { commandSensorEvent } from "./sensors/Event.ts"
 import { commandServe } from "./Serve.ts"
@@ -83,6 +85,8 @@ export const commandFermata = Command.make("fermata").pipe(
     commandDoctor,
     commandInit,
     // As they are known from the reference.
+    commandScheduleCreate,
+    commandScheduleTick,
     commandSensorEvent,
     commandBridgeGithub,
     commandBridgeDiscord

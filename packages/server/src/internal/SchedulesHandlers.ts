@@ -1,5 +1,6 @@
 /** What the routes for schedules do. */
 import { Api } from "@fermata/api/Api"
+import * as ReferenceSchedule from "@fermata/core/ReferenceSchedule"
 import { Schedules } from "@fermata/engine/Schedules"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
@@ -19,7 +20,8 @@ export const layer = HttpApiBuilder.group(
         const { next, shown } = Pages.of(found, limit, ({ name }) => name)
         return { schedules: shown, ...next }
       }),
-      add: Effect.fnUntraced(function*({ payload: { name, ...options } }) {
+      add: Effect.fnUntraced(function*({ payload }) {
+        const { name, ...options } = "spec" in payload ? payload : ReferenceSchedule.ofReference(payload)
         return yield* schedules.put(name, options, yield* by)
       }),
       tick: () => schedules.tick,

@@ -1,22 +1,19 @@
-import { catchUps, overlaps, ScheduleOptions } from "@fermata/core/Schedule"
+import { catchUps, overlaps, read } from "@fermata/core/Schedule"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import { refused } from "../../CommandFailed.ts"
 import * as Commands from "../../Commands.ts"
 import * as JsonOption from "../../JsonOption.ts"
 import { document, note } from "../../Output.ts"
+import { refine } from "../../Refine.ts"
 import { withOperator } from "../../Session.ts"
 import * as Sides from "../../Sides.ts"
 import * as Arguments from "../Arguments.ts"
 
 const length = (name: string, description: string) => Arguments.age(name, description).pipe(Flag.optional)
-
-const decode = Schema.decodeUnknownEffect(ScheduleOptions, { onExcessProperty: "error" })
 
 /** `fermata schedules put` */
 export const commandSchedulesPut = Command.make(
@@ -53,9 +50,9 @@ export const commandSchedulesPut = Command.make(
   ({ cron, data, event, everyMs, input, name, task, title, version, whole, workflow, zone, ...rest }) =>
     Effect.gen(function*() {
       const more = Arguments.given(rest)
-      const said = Arguments.given({ cron, data, event, everyMs, input, task, title, version, workflow, zone })
+      const named = Arguments.given({ cron, data, event, everyMs, input, task, title, version, workflow, zone })
       const problem = Option.isSome(whole)
-        ? Object.keys({ ...more, ...said }).length > 0
+        ? Object.keys({ ...more, ...named }).length > 0
           ? "--schedule is the whole schedule, and nothing else may say more of it"
           : undefined
         : Option.isSome(everyMs) === Option.isSome(cron)
@@ -88,16 +85,12 @@ export const commandSchedulesPut = Command.make(
           ? { event: { name: event.value, ...(payload === undefined ? {} : { payload }) } }
           : { task: asked }
       }
-      const read = yield* Effect.result(decode(options))
-      if (Result.isFailure(read)) {
-        return yield* refused("InvalidValue", `schedule ${name} cannot be: ${read.failure.message}`, [
-          `see: ${Commands.seeHelp(["schedules", "put"])}`
-        ])
-      }
+      // Read here already, so that a server is told only what may be.
+      const said = yield* refine(Effect.fromResult(read(name, options)))
       yield* withOperator({ command: "schedules put", idle: true }, (operator, { as, json }) =>
         Effect.gen(function*() {
           const { result, schedule } = yield* operator.refine(
-            operator.schedules.put(name, read.success, { by: as })
+            operator.schedules.put(name, said, { by: as })
           )
           if (json) return yield* document({ ...schedule, result })
           yield* note(`schedule ${schedule.name} is ${result === "same" ? "as it was" : result}: ${schedule.sentence}`)

@@ -84,8 +84,9 @@ export const evaluate = (
             ? draft.settle(wanted, "skipped", { problem: `${mostBuffered} slots wait already` })
             : draft.buffer(wanted)
         case "buffer-one":
-          draft.replaceBuffered()
-          return draft.buffer(wanted)
+          return draft.buffered.length > 0
+            ? draft.settle(wanted, "skipped", { problem: `slot ${draft.buffered[0]!.id} waits already` })
+            : draft.buffer(wanted)
         case "cancel-other":
           draft.cancelRunning(wanted)
           draft.replaceBuffered()

@@ -9,7 +9,8 @@ import {
   nameRule,
   overlapOf,
   ProducerTaken,
-  ScheduleOptions,
+  read,
+  type ScheduleOptions,
   ScheduleRefused,
   type Ticked
 } from "@fermata/core/Schedule"
@@ -20,7 +21,7 @@ import * as TimeText from "@fermata/core/TimeText"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type { Answers, FireOp, ScheduleOp, ScheduleRow, ScheduleState, UnscheduleOp } from "../../Backend.ts"
 import * as CurrentTenant from "../../CurrentTenant.ts"
 import * as Events from "../../Events.ts"
@@ -82,9 +83,7 @@ export const make = (runtime: EngineRuntime) => {
     const whole = Tenant.qualify(tenant, name)
     const refuse = (problem: string) => Effect.fail(new ScheduleRefused({ schedule: name, problem }))
     if (!isName(Tenant.local(whole))) return yield* refuse(nameRule)
-    const decoded = yield* Effect.result(decode(given))
-    if (Result.isFailure(decoded)) return yield* refuse(decoded.failure.message)
-    const options = decoded.success
+    const options = yield* Effect.fromResult(read(name, given))
     const stored = StoredJson.of(options)
     if (Result.isFailure(stored)) return yield* refuse(`what it starts cannot be stored: ${stored.failure.reason}`)
     const { text } = stored.success
@@ -253,8 +252,6 @@ export const make = (runtime: EngineRuntime) => {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
-
-const decode = Schema.decodeUnknownEffect(ScheduleOptions, { onExcessProperty: "error" })
 
 /** How a schedule stands that is made now. */
 const fresh: Omit<ScheduleState, "nextSlot" | "since"> = {
