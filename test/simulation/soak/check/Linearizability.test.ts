@@ -227,6 +227,37 @@ describe("the models", () => {
     }
   }
 
+  it("let one of two starts at once win, and the other join it", () => {
+    const target = { kind: "start", object: "it" }
+    const start = (call: number, run: string, joined: boolean) =>
+      operation(call, { do: "start", input: "a" }, call + 20, { run, joined, otherInput: false })
+    assert.deepStrictEqual(
+      checkParts([{ target, operations: [start(10, "r", true), start(11, "r", false)] }]).problems,
+      []
+    )
+    assert.lengthOf(checkParts([{ target, operations: [start(10, "r", false), start(11, "r", false)] }]).problems, 1)
+    assert.lengthOf(checkParts([{ target, operations: [start(10, "r", true), start(11, "r", true)] }]).problems, 1)
+  })
+
+  it("let nobody settle a task that another has been given meanwhile, whoever of both is first", () => {
+    const target = { kind: "task", object: "it" }
+    const begun = [
+      operation(0, { do: "enqueue" }, 1, { said: "added" }),
+      operation(2, { do: "lease", attempt: 1 }, 3, { said: "leased" }),
+      operation(10, { do: "lease", attempt: 2 }, 11, { said: "leased" })
+    ]
+    const settle = (call: number, attempt: number, said: string) =>
+      operation(call, { do: "settle", attempt, as: "completed" }, call + 1, { said })
+    const problems = (...settled: ReadonlyArray<Operation<unknown, unknown>>) =>
+      checkParts([{ target, operations: [...begun, ...settled] }]).problems
+    assert.deepStrictEqual(problems(settle(12, 1, "lost"), settle(14, 2, "settled"), settle(16, 1, "lost")), [])
+    assert.lengthOf(problems(settle(12, 1, "settled")), 1)
+    assert.lengthOf(problems(settle(12, 2, "settled"), settle(14, 1, "settled")), 1)
+    // Before the other was given it, it was still held.
+    assert.deepStrictEqual(problems(settle(9, 1, "lost"), settle(14, 2, "settled")), [])
+    assert.lengthOf(problems(settle(5, 1, "settled"), settle(14, 2, "settled")), 1)
+  })
+
   it("refuse a duplicate of what nobody has sent, and take it where somebody may have", () => {
     const target = { kind: "signal", object: "it" }
     const duplicate = operation(10, { do: "send", payload: "one" }, 11, { said: "duplicate" })
