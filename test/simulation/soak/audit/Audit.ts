@@ -55,8 +55,21 @@ export interface Audited {
   readonly problems: ReadonlyArray<string>
 }
 
-/** Audits a round; what was written of it is gone behind that, where nothing was wrong. */
-export const audit = async (options: AuditOptions, round: number): Promise<Audited> => {
+/** Audits a round; what was written of it is gone behind that, where nothing was wrong. That it cannot be audited is a problem too. */
+export const audit = (options: AuditOptions, round: number): Promise<Audited> =>
+  looked(options, round).catch((error: unknown) => ({
+    round,
+    runs: 0,
+    history: check([]),
+    latencies: {},
+    problems: [`it could not be audited: ${error instanceof Error ? error.stack : String(error)}`]
+  }))
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const looked = async (options: AuditOptions, round: number): Promise<Audited> => {
   const { cast, commits, setting } = options
   const folder = folderOf(setting.folder, "history", round)
   await clientsDone(folder, cast.isGone)
@@ -112,10 +125,6 @@ export const audit = async (options: AuditOptions, round: number): Promise<Audit
   }
   return { round, runs: rows.length, history, latencies: latenciesOf(parts), problems }
 }
-
-// ----------------------------------------------------------------------------
-// internal
-// ----------------------------------------------------------------------------
 
 type Asking = { readonly ask: ReturnType<typeof api>; readonly recorder: Recorder }
 

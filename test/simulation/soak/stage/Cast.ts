@@ -1,6 +1,6 @@
 /** The processes of a soak: started, ended at random, started again. Each life of one has a name of its own. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs"
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { chance } from "../Chance.ts"
 import { now, pause } from "../Setting.ts"
@@ -60,8 +60,15 @@ export class Cast {
       stdio: ["ignore", "pipe", "pipe"]
     })
     this.playing.set(name, { life, process: child })
+    let logged = 0
     for (const stream of [child.stdout, child.stderr]) {
-      stream.on("data", (data: Buffer) => appendFileSync(log, data))
+      stream.on("data", (data: Buffer) => {
+        appendFileSync(log, data)
+        logged += data.length
+        if (logged < mostLogged) return
+        logged = 0
+        renameSync(log, `${log}.before`)
+      })
     }
     child.once("close", (code, signal) => {
       this.gone.add(life)
@@ -69,7 +76,11 @@ export class Cast {
       const told = this.ended.some((end) => end.life === life)
       if (!told && !this.closing && !(isFinite && code === 0)) {
         this.problems.push(`${life} ended by itself with ${signal ?? code}:\n${existsSync(log) ? tail(log) : ""}`)
-      } else rmSync(log, { force: true })
+      } else {
+        rmSync(log, { force: true })
+        // What it took is of no use: it did not live long enough for a slope.
+        if (told) rmSync(join(folder, "measures", `${life}.ndjson`), { force: true })
+      }
     })
   }
 
@@ -130,5 +141,8 @@ export class Cast {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** Bytes of the log of a life; what comes before the last so many is dropped. */
+const mostLogged = 5_000_000
 
 const tail = (file: string): string => readFileSync(file, "utf8").slice(-2_000)
