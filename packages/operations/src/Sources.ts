@@ -233,9 +233,9 @@ export class Sources extends Context.Service<Sources, {
           return yield* verdictOf(sensors, view.name, view.mapping, sample)
         }),
         receive: Effect.fn("Sources.receive")(function*(given, sent, admit = Effect.void) {
-          const tenant = (yield* CurrentTenant.current) ?? Tenant.of(given)
-          const name = Tenant.local(given)
-          const id = Tenant.qualify(tenant, name)
+          const id = yield* CurrentTenant.idOf(given)
+          const tenant = Tenant.of(id)
+          const name = Tenant.local(id)
           const row = isName(name) ? yield* backend.source(id) : null
           const view = row === null ? undefined : viewOf(row)
           const message = yield* verified(id, view, sent)

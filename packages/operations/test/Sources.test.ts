@@ -290,6 +290,8 @@ describe("what is sent to a source", () => {
       yield* send({ id: 1, action: "a" }, {}, "acme~git")
       yield* acme(send({ id: 2, action: "b" }))
       assert.deepStrictEqual((yield* acme(records)).map(({ dedupe }) => dedupe), ["git:2", "git:1"])
+      const other = yield* Effect.flip(CurrentTenant.within("beta")(send({ id: 3, action: "c" }, {}, "acme~git")))
+      assert.strictEqual(other._tag, "SenderUnknown")
       assert.isEmpty(yield* CurrentTenant.within("beta")(records))
       const sources = yield* Sources
       assert.isEmpty(yield* CurrentTenant.within("beta")(sources.list))
