@@ -42,6 +42,7 @@ const files: Readonly<Record<string, unknown>> = {
     signature: { type: "standard", secrets: [{ secret: "BILLING" }] },
     mapping: { dedupe: "{{ message.id }}", event: { name: "billing.{{ body.type }}" } }
   },
+  "task.json": { kind: "report" },
   "mention.json": { sensor: "chat", dedupe: "chat:1", payload: { text: "hi" }, task: { kind: "reply" } },
   "pull-request.json": { action: "opened" },
   "sent.json": { action: "opened" },
@@ -56,6 +57,8 @@ const unknown = [
   { named: /\bagent (run|raise) (reviewer|writer)\b/, refusal: /^error: There is no agent "(reviewer|writer)"/m },
   { named: /\bpolicy rm 3e1a\b/, refusal: /^error: No rule "3e1a" stands/m },
   { named: /\bmcp log(in|out) github\b/, refusal: /^error: There is no MCP server "github"/m },
+  { named: /\btasks (show|cancel|retry) 1f0c93ab\b/, refusal: /^error: There is no task 1f0c93ab/m },
+  { named: /\bwebhooks delivery ops wh_1f0c93ab\b/, refusal: /^error: There is no webhook (delivery|endpoint)/m },
   { named: /\bsources show github\b/, refusal: /^error: There is no source "github"/m },
   { named: /\bsensors show 0000000000000007\b/, refusal: /^error: Nothing that is kept came in/m },
   { named: /\btoken rm 3e1a\b/, refusal: /^error: There is no token "3e1a"/m },

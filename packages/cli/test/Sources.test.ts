@@ -41,6 +41,34 @@ describe("sensors, at the command", () => {
     assert.deepInclude(JSON.parse(shown.stdout) as object, { ref: "mail://box/1", payload: { text: "hi" } })
   })
 
+  it("R-28: say that a run is started, used again, or over", async () => {
+    const { fermata, folder } = new Project()
+    const contract = join(folder, "greet.json")
+    writeFileSync(
+      contract,
+      JSON.stringify({
+        schemaVersion: "fermata.contract.v1",
+        id: "greet",
+        version: "1.0.0",
+        title: "Greets",
+        entryStepId: "greet",
+        steps: [{ id: "greet", name: "Greet", kind: "transform", set: { text: "{{ input.name }}" }, next: null }]
+      })
+    )
+    await fermata("contracts", "add", contract)
+    const event = (dedupe: string) =>
+      JSON.stringify({ sensor: "door", dedupe, payload: { name: "Ada" }, run: { workflow: "greet", key: "ada" } })
+    const first = await fermata("sensors", "event", event("1"))
+    assert.match(first.stderr, /run [0-9a-f]{32} of greet is started \(key ada\)/)
+    const second = await fermata("sensors", "event", event("2"))
+    assert.match(second.stderr, /run [0-9a-f]{32} of greet is used again \(key ada\)$/m)
+    assert.notInclude(second.stderr, "another key")
+    await fermata("worker", "--until-idle")
+    const third = await fermata("sensors", "event", event("3"))
+    assert.include(third.stderr, "it is completed, so nothing more comes of this; another key starts another run")
+    assert.lengthOf((await fermata("runs", "ls", "--json")).lines, 1)
+  })
+
   it("R-58: refuse what is none with its place, and record nothing", async () => {
     const { fermata } = new Project()
     const says = async (event: string, text: string) => {

@@ -34,7 +34,7 @@ export const make = (name: string, path: string, { description, name: bridge }: 
               ? document({ result: "ignored" })
               : note(`nothing comes of it: this is nothing that the bridge ${bridge} takes`)
           }
-          yield* told(yield* operator.refine(operator.sensors.ingest(event, { tell: true, by: as })), json)
+          yield* told(operator, yield* operator.refine(operator.sensors.ingest(event, { tell: true, by: as })), json)
         }))
     })).pipe(
       Command.withDescription(`${description}, once`),

@@ -1,9 +1,11 @@
+import { isFinal } from "@fermata/core/RunStatus"
 import type { Ingested } from "@fermata/core/SensorEvent"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { CommandFailed } from "../../CommandFailed.ts"
 import * as JsonOption from "../../JsonOption.ts"
+import type { Operator } from "../../Operator.ts"
 import { document, note } from "../../Output.ts"
 import { refine } from "../../Refine.ts"
 import { withOperator } from "../../Session.ts"
@@ -22,7 +24,7 @@ const make = (name: string, path: string) =>
       yield* withOperator({ command: path, idle: true }, (operator, { as, json }) =>
         Effect.gen(function*() {
           const ingested = yield* operator.refine(operator.sensors.ingest(seen, { tell: true, by: as }))
-          yield* told(ingested, json)
+          yield* told(operator, ingested, json)
         }))
     })).pipe(
       Command.withDescription("Take what a sensor saw, once for each key, and say what it came to"),
@@ -44,10 +46,16 @@ export const commandSensorsEvent = make("event", "sensors event")
 export const commandSensorEvent = make("sensor-event", "sensor-event")
 
 /** Says whether it was new, and what it came to. */
-export const told = (ingested: Ingested, json: boolean): Effect.Effect<void, CommandFailed> =>
-  json
-    ? document(ingested)
-    : Effect.forEach(linesOf(ingested), note, { discard: true })
+export const told = (operator: Operator, ingested: Ingested, json: boolean): Effect.Effect<void, CommandFailed> =>
+  json ? document(ingested) : Effect.gen(function*() {
+    yield* Effect.forEach(linesOf(ingested), note, { discard: true })
+    const { event: { outcome: { run } }, run: stood } = ingested
+    if (run === undefined || stood !== "reused") return
+    const { status } = yield* operator.refine(operator.runs.find(run.id))
+    if (isFinal(status)) {
+      yield* note(`    it is ${status}, so nothing more comes of this; another key starts another run`)
+    }
+  })
 
 // ----------------------------------------------------------------------------
 // internal
