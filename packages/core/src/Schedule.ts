@@ -195,6 +195,8 @@ export const mostBackfilled = 10_000
 export const mostBuffered = 1_000
 /** How many firings of a schedule are kept. */
 export const mostFirings = 200
+/** How many firings an evaluation tells of. */
+export const mostTold = 500
 /** How many spans of backfills a schedule may have at a time. */
 export const mostBackfills = 10
 
@@ -216,6 +218,7 @@ export interface BackfillStarted extends Schema.Schema.Type<typeof BackfillStart
 export const Ticked = Schema.Struct({
   /** How many runs were started and events published. */
   started: Schema.Int,
+  /** What became of the slots: of the first 500. */
   firings: Schema.Array(Firing)
 })
 export interface Ticked extends Schema.Schema.Type<typeof Ticked> {}

@@ -22,5 +22,5 @@ export const commandSchedulesRm = Command.make(
 ).pipe(
   Command.withDescription("Forget a schedule, what became of its times, and what waits at it"),
   Sides.either,
-  Command.withExamples([{ command: "fermata schedules rm nightly", description: "No further nights" }])
+  Command.withExamples([{ command: "fermata schedules rm heartbeat", description: "No further heartbeats" }])
 )

@@ -6,6 +6,7 @@ import {
   isName,
   mostBackfilled,
   mostBackfills,
+  mostTold,
   nameRule,
   overlapOf,
   ProducerTaken,
@@ -225,7 +226,7 @@ export const make = (runtime: EngineRuntime) => {
     scheduleBell.ring()
     return {
       started: firings.filter(({ outcome }) => outcome === "started").length,
-      firings: firings.map((row) => ScheduleLooks.firingOf(row, tenant))
+      firings: firings.slice(0, mostTold).map((row) => ScheduleLooks.firingOf(row, tenant))
     }
   }).pipe(Effect.withSpan("Schedules.tick"))
 
