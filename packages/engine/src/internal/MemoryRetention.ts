@@ -118,7 +118,6 @@ export const forget = (
   forgetKeys(tasks.rows)
   forgetKeys(tasks.holds)
   forgetKeys(tasks.lanes)
-  forgetKeys(tasks.holds)
   forgetKeys(tasks.queues)
   forgetKeys(tasks.ready)
   forgetKeys(store.sources)

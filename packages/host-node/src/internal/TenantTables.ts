@@ -39,7 +39,6 @@ export const tenantTables: ReadonlyArray<TenantTable> = [
   { table: "tasks", key: "key", column: "id", mark: "~" },
   { table: "lane_holds", key: "queue, lane", column: "queue", mark: "~" },
   { table: "lanes", key: "queue, lane, adapter", column: "queue", mark: "~" },
-  { table: "lane_holds", key: "queue, lane", column: "queue", mark: "~" },
   { table: "queues", key: "name", column: "name", mark: "~" },
   { table: "sources", key: "name", column: "name", mark: "~" },
   { table: "sensors", key: "position", column: "sensor", mark: "~" },
