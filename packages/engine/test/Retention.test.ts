@@ -41,6 +41,12 @@ const parent = P.toLayer(({ id }) => Effect.asVoid(Effect.orDie(W.execute({ id: 
 const Detaching = define("Detaching")
 const detaching = Detaching.toLayer(() => Effect.asVoid(W.execute({ id: "wait" }, { discard: true })))
 
+/** Leaves a run of its own that waits, but for one. */
+const OwnBelow = define("OwnBelow")
+const ownBelow = OwnBelow.toLayer(({ id }) =>
+  Effect.asVoid(Effect.orDie(W.execute({ id: id === "free" ? "a-free" : `wait-${id}` }, { discard: true })))
+)
+
 const verbs = (host: CrashHost.Host) =>
   host.use(Effect.provide(
     Effect.gen(function*() {
@@ -49,7 +55,7 @@ const verbs = (host: CrashHost.Host) =>
     Layer.mergeAll(AuditLog.AuditLog.layer, Bulk.layer, Retention.layer, Runs.layer)
   ))
 
-const workflows = Layer.mergeAll(program, parent, detaching)
+const workflows = Layer.mergeAll(program, parent, detaching, ownBelow)
 
 const life = Effect.fnUntraced(function*(options: CrashHost.StartOptions = {}) {
   const world = yield* CrashHost.make
@@ -295,6 +301,23 @@ describe("rules of retention", () => {
       yield* world.adjustHost(beatMs)
       // The first of them has started it, and the others have joined it.
       assert.deepStrictEqual(yield* there, [tops[0]!, child].sort())
+    }))
+
+  it.effect("more trees than a page that cannot go yet do not keep a worker from those behind them", () =>
+    Effect.gen(function*() {
+      const { host, retention, there, world } = yield* life({ worker: true })
+      const ids = Array.from({ length: 120 }, (_, index) => `${index}`)
+      yield* host.use(Effect.forEach(ids, (id) => OwnBelow.execute({ id }, { discard: true })))
+      yield* host.settled
+      yield* TestClock.adjust(1_000)
+      yield* host.use(OwnBelow.execute({ id: "free" }, { discard: true }))
+      yield* host.settled
+      const free = yield* OwnBelow.executionId({ id: "free" })
+      assert.include(yield* there, free)
+      yield* retention.set({ maxAgeMs: 0 }, by)
+      yield* world.adjustHost(beatMs)
+      assert.notInclude(yield* there, free)
+      assert.strictEqual((yield* there).length, 240)
     }))
 
   it.effect("of several processes one deletes, and another goes on when that is dead", () =>

@@ -73,6 +73,31 @@ describe("retention on SQLite", () => {
       assert.strictEqual(ask(file, "SELECT key FROM runs WHERE id = 's'"), 2)
     }))
 
+  it.effect("what a process has left when it died is done by the next: nothing stays without its run", () =>
+    Effect.gen(function*() {
+      const file = yield* opened
+      yield* Effect.scoped(Effect.gen(function*() {
+        const backend = yield* open(file)
+        for (let at = 0; at < 40; at++) {
+          yield* backend.write(
+            at === 0
+              ? [
+                Fixtures.start("long", { status: "running", owner: "a", dueAt: null }),
+                Fixtures.commit("long", 0, ["e"])
+              ]
+              : [Fixtures.commit("long", at, ["e"])]
+          )
+        }
+        yield* backend.write([Fixtures.end("long", 40, "{}"), { op: "remove", run: "long", limit: 5 }])
+      }))
+      const backend = yield* open(file)
+      assert.isNull(yield* backend.run("long"))
+      assert.isTrue(yield* backend.uncleared)
+      yield* clearAll(backend, 5)
+      assert.isFalse(yield* backend.uncleared)
+      assert.strictEqual(ask(file, "SELECT count(*) FROM journal WHERE run <> 0"), 0)
+    }))
+
   it.effect("the file does not grow beyond what is kept: pages are used again, and given back in parts", () =>
     Effect.gen(function*() {
       const file = yield* opened

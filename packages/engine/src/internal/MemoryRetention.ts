@@ -19,13 +19,18 @@ import * as MemorySources from "./MemorySources.ts"
 import { isOver, type MemoryStore, pair, type StoredRun } from "./MemoryStore.ts"
 
 /** Deletes the tree of a run, all of it at once. */
-export const remove = (changes: MemoryChanges, events: EventChanges, { run: id }: RemoveOp): Answers["remove"] => {
+export const remove = (
+  changes: MemoryChanges,
+  events: EventChanges,
+  { run: id, until = Infinity }: RemoveOp
+): Answers["remove"] => {
   const { store } = changes
   const top = store.runs.get(id)
   if (top === undefined) return { result: "unknown" }
   const { root } = top.row
   if (root !== id && store.runs.has(root)) return { result: "part", run: root }
   const tree = [top, ...[...store.runs.values()].filter(({ row }) => row.root === id && row.id !== id)]
+  if (top.row.updatedAt > until) return { result: "open", run: id }
   const open = tree.filter(({ row }) => !isOver(row.status)).map(({ row }) => row.id)
     .sort((a, b) => a === id ? -1 : b === id ? 1 : a < b ? -1 : 1)[0] ??
     tree.flatMap(({ row }) => onTheWay(store, row.id)).sort()[0]

@@ -82,10 +82,11 @@ const sweepGroup = Effect.fnUntraced(function*(
   // Those that cannot go yet stay where they are, before the others.
   let skipped = 0
   while (!host.closed) {
+    const looked = host.now()
     const ids = yield* backend.ended(filter, most.runs, skipped)
     if (ids.length === 0) return true
     if (!(yield* isMine(host))) return false
-    const answers = yield* RunDeletions.removeAll(backend, host, ids)
+    const answers = yield* RunDeletions.removeAll(backend, host, ids, looked)
     skipped += answers.filter(({ result }) => result === "open" || result === "part").length
   }
   return false

@@ -35,11 +35,15 @@ export const removal = (run: string): RemoveOp => ({ op: "remove", run, limit: r
 export const removeAll = Effect.fnUntraced(function*(
   backend: Backend,
   host: Host,
-  runs: ReadonlyArray<string>
+  runs: ReadonlyArray<string>,
+  /** Only those that had ended by then, ms since the epoch. */
+  until?: number
 ): Effect.fn.Return<ReadonlyArray<Answers["remove"]>, StorageFailed> {
   const answers: Array<Answers["remove"]> = []
   for (let at = 0; at < runs.length; at += treesAtOnce) {
-    const some: ReadonlyArray<RemoveOp> = runs.slice(at, at + treesAtOnce).map(removal)
+    const some: ReadonlyArray<RemoveOp> = runs.slice(at, at + treesAtOnce).map((run) =>
+      until === undefined ? removal(run) : { ...removal(run), until }
+    )
     for (const answer of yield* paced(host, backend.write(some))) answers.push(answer as Answers["remove"])
   }
   return answers

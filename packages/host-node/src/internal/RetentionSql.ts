@@ -27,7 +27,7 @@ export interface Parts {
 
 /** What is written. To be called inside a write transaction. */
 export const changes = (db: DatabaseSync, { append, forget, placeAll }: Parts) => {
-  const find = prepare(db, "SELECT key, status, root FROM runs WHERE id = ?")
+  const find = prepare(db, "SELECT key, status, root, updated_at FROM runs WHERE id = ?")
   const isThere = prepare(db, "SELECT 1 FROM runs WHERE id = ?")
   const openBelow = prepare(db, `SELECT min(id) AS id FROM runs INDEXED BY runs_open_below WHERE root = ? AND ${open}`)
   const below = prepare(db, "SELECT key, id FROM runs WHERE root = ? ORDER BY key DESC LIMIT ?")
@@ -134,11 +134,12 @@ export const changes = (db: DatabaseSync, { append, forget, placeAll }: Parts) =
 
   return {
     handlers: {
-      remove: ({ limit, run }: RemoveOp): Answers["remove"] => {
+      remove: ({ limit, run, until = Infinity }: RemoveOp): Answers["remove"] => {
         const top = find.get(run)
         if (top === undefined) return { result: "unknown" }
         const root = top["root"] === null ? run : text(top, "root")
         if (root !== run && isThere.get(root) !== undefined) return { result: "part", run: root }
+        if (number(top, "updated_at") > until) return { result: "open", run }
         const key = number(top, "key")
         const ids = below.all(run, limit).map((row) => text(row, "id"))
         const stands = openIn(run, text(top, "status")) ?? onTheWay([run, ...ids])

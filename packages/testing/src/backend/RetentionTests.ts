@@ -184,6 +184,17 @@ export const retentionTests = (test: Test): void => {
       })
   )
 
+  test("what a deleted run has left to do touches no run that was started under its id since", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write(ended("r", 30))
+      yield* one(backend, remove("r", 4))
+      yield* backend.write(ended("r", 3, 5_000))
+      yield* clear(backend, 4)
+      assert.deepStrictEqual(yield* backend.entries("r", 0, 99), ["r 0", "r 1", "r 2"])
+      assert.deepStrictEqual(yield* one(backend, { ...remove("r"), until: 4_999 }), { result: "open", run: "r" })
+      assert.deepInclude(yield* one(backend, { ...remove("r"), until: 5_000 }), { result: "removed" })
+    }))
+
   test(
     "positions are given once: who follows sees what comes behind a deletion, and nothing of before",
     (backend, connect) =>

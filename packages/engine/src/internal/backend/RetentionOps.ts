@@ -18,6 +18,8 @@ export interface RemoveOp extends Acted {
   readonly run: string
   /** How many rows of runs and of journals may go at once. */
   readonly limit: number
+  /** Only where it had ended at this time (ms since the epoch): one that was started under its id since is another. */
+  readonly until?: number
 }
 
 /**
