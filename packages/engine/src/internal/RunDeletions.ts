@@ -28,8 +28,13 @@ export const paced = <A, E, R>(host: Host, work: Effect.Effect<A, E, R>): Effect
     })
   })
 
-/** The operation that deletes the tree of a run. */
-export const removal = (run: string): RemoveOp => ({ op: "remove", run, limit: rowsAtOnce })
+/** The operation that deletes the tree of a run; only where it had ended by then (ms since the epoch), when that is given. */
+export const removal = (run: string, until?: number): RemoveOp => ({
+  op: "remove",
+  run,
+  limit: rowsAtOnce,
+  ...(until === undefined ? {} : { until })
+})
 
 /** Deletes trees. What came of each, in their order. */
 export const removeAll = Effect.fnUntraced(function*(
@@ -41,9 +46,7 @@ export const removeAll = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlyArray<Answers["remove"]>, StorageFailed> {
   const answers: Array<Answers["remove"]> = []
   for (let at = 0; at < runs.length; at += treesAtOnce) {
-    const some: ReadonlyArray<RemoveOp> = runs.slice(at, at + treesAtOnce).map((run) =>
-      until === undefined ? removal(run) : { ...removal(run), until }
-    )
+    const some: ReadonlyArray<RemoveOp> = runs.slice(at, at + treesAtOnce).map((run) => removal(run, until))
     for (const answer of yield* paced(host, backend.write(some))) answers.push(answer as Answers["remove"])
   }
   return answers
