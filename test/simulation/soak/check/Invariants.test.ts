@@ -111,13 +111,15 @@ describe("what schedules fired", () => {
 describe("what followers heard", () => {
   const journal = { tags: ["RunRequested", "RunStarted", "RunCompleted"], status: "completed", endedAt: 10_000 }
   const entry = (seq: number): Note => ({ run: "r", seq, tag: journal.tags[seq]! })
-  const begins: Note = { run: "r", begins: true }
+  const begins: Note = { run: "r", beganAt: 1_000 }
   const end: Note = { run: "r", end: "completed" }
 
   it("is all of a journal in order, or its beginning where they were cut off", () => {
     assert.deepStrictEqual(heardOf([begins, entry(0), entry(1), entry(2), end], journal, false), [])
     assert.deepStrictEqual(heardOf([begins, entry(0), entry(1)], journal, true), [])
-    assert.deepStrictEqual(heardOf([begins, entry(0), { run: "r", leftAt: 14_000 }], journal, false), [])
+    assert.deepStrictEqual(heardOf([begins, entry(0), { run: "r", leftAt: 19_000 }], journal, false), [])
+    const late: Note = { run: "r", beganAt: 15_000 }
+    assert.deepStrictEqual(heardOf([late, { run: "r", leftAt: 24_000 }], journal, false), [])
   })
 
   it("is wrong with a gap, a double, another entry, an early end, or none", () => {
@@ -131,7 +133,7 @@ describe("what followers heard", () => {
     ])
     assert.deepStrictEqual(heard(entry(0), entry(1), end), ["its stream ended behind 2 of 3 entries"])
     assert.deepStrictEqual(heard(entry(0), entry(1), entry(2)), ["its stream was followed, and has not ended"])
-    assert.deepStrictEqual(heard(entry(0), entry(1), { run: "r", leftAt: 16_000 }), [
+    assert.deepStrictEqual(heard(entry(0), entry(1), { run: "r", leftAt: 21_000 }), [
       "its stream was followed, and has not ended"
     ])
     assert.deepStrictEqual(heard(entry(0), entry(1), entry(2), { run: "r", end: "failed" }), [

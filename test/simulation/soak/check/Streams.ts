@@ -2,7 +2,8 @@
 
 /** What one follower wrote down of one run, in its order. */
 export type Note =
-  | { readonly run: string; readonly begins: true }
+  /** When it began to follow, ms since the epoch. */
+  | { readonly run: string; readonly beganAt: number }
   | { readonly run: string; readonly seq: number; readonly tag: string }
   | { readonly run: string; readonly end: string }
   | { readonly run: string; readonly problem: string }
@@ -50,14 +51,14 @@ export const problemsOf = (
   }
   if (end !== undefined && end !== status) problems.push(`its stream ended with "${end}", and it is ${status}`)
   const left = notes.find((note) => "leftAt" in note)?.leftAt
-  if (end === undefined && !isCut && (left === undefined || left > endedAt + momentMs)) {
-    problems.push("its stream was followed, and has not ended")
-  }
+  const began = notes.find((note) => "beganAt" in note)?.beganAt ?? 0
+  const hadTime = left === undefined || left > Math.max(began, endedAt) + momentMs
+  if (end === undefined && !isCut && hadTime) problems.push("its stream was followed, and has not ended")
   return problems
 }
 
-/** How long the end of a run may be on its way to who follows it, through whatever is killed meanwhile, in ms. */
-const momentMs = 5_000
+/** How long the end of a run may be on its way to who follows it, on a busy machine and through whatever is killed meanwhile, in ms. */
+const momentMs = 10_000
 
 /** Commits as a stream of all runs tells them: entries of a run from the first on, without a gap and none twice. */
 export class Commits {

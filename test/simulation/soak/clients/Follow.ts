@@ -20,7 +20,7 @@ export interface Options {
   /** Whether it goes on: false ends it. */
   readonly heard: (event: Heard) => boolean
   readonly stop: AbortSignal
-  /** A connection lasts so long on average: then it is cut here, and made again at any server. */
+  /** Behind its first word a connection lasts so long on average: then it is cut here, and made again at any server. */
   readonly cutMs?: number
 }
 
@@ -31,7 +31,7 @@ export const follow = async (
   let place = after
   while (!stop.aborted) {
     const cut = new AbortController()
-    const timer = setTimeout(() => cut.abort(), chance.between(cutMs))
+    let timer: ReturnType<typeof setTimeout> | undefined
     try {
       const response = await fetch(`${chance.of(servers)}/api${path}`, {
         signal: AbortSignal.any([stop, cut.signal]),
@@ -55,6 +55,8 @@ export const follow = async (
             if (event === undefined) continue
             place = event.id ?? place
             if (!heard(event)) return cut.abort()
+            // Not before it has told something: a busy machine may take longer for the first word than a connection lasts.
+            timer ??= setTimeout(() => cut.abort(), chance.between(cutMs))
           }
         }
       }

@@ -79,7 +79,7 @@ const followRun = async (stage: Stage, run: string): Promise<void> => {
   const { life, over, round, setting } = stage
   const file = join(folderOf(setting.folder, "history", round), `${life}.followed`)
   const note = (what: object) => appendFileSync(file, `${JSON.stringify({ run, ...what })}\n`)
-  note({ begins: true })
+  note({ beganAt: Date.now() })
   await follow({
     setting,
     chance: stage.chance,
