@@ -1,6 +1,10 @@
 /** What stands around runs. */
+export * as Adapter from "./Adapter.ts"
+export * as Assignment from "./Assignment.ts"
 export * as Bridge from "./Bridge.ts"
 export * as Bridges from "./Bridges.ts"
+export * as Dispatch from "./Dispatch.ts"
+export * as Profile from "./Profile.ts"
 export * as RunBody from "./RunBody.ts"
 export * as SourceMapping from "./SourceMapping.ts"
 export * as Sources from "./Sources.ts"
