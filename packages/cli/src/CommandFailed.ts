@@ -9,7 +9,7 @@ import * as Predicate from "effect/Predicate"
 import * as Commands from "./Commands.ts"
 
 /** Exit codes of the command. */
-export const exitCodes = { completed: 0, failed: 1, refused: 2, suspended: 3 } as const
+export const exitCodes = { completed: 0, failed: 1, refused: 2, suspended: 3, busy: 4 } as const
 
 /** What they mean, for people. */
 export const exitCodeTexts: Readonly<Record<number, string>> = {
@@ -17,7 +17,8 @@ export const exitCodeTexts: Readonly<Record<number, string>> = {
   [exitCodes.failed]:
     "the run failed or was cancelled; doctor found a problem; audit verify found a line that is not as it was written; upgrade check or replay found code that does not fit; something went wrong",
   [exitCodes.refused]: "bad usage, invalid input, or refused, also by a server that has enough to do: nothing was done",
-  [exitCodes.suspended]: "the run is suspended, or nobody serves it: somebody else must act"
+  [exitCodes.suspended]: "the run is suspended, or nobody serves it: somebody else must act",
+  [exitCodes.busy]: "run-once: another process does a round of work, and nothing was done here"
 }
 
 /** The command did not do what was asked. `details` are lines that follow the sentence. */

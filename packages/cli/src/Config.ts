@@ -11,12 +11,14 @@ import type { Llm } from "@fermata/contracts/Llm"
 import type { StepKind } from "@fermata/contracts/StepKind"
 import type { TaskContext } from "@fermata/contracts/TaskRuntime"
 import { didYouMean } from "@fermata/core/Suggestion"
+import type { TaskRequest } from "@fermata/core/Task"
 import type { Chunks } from "@fermata/engine/Chunks"
 import type { EgressPolicy } from "@fermata/engine/EgressPolicy"
 import type { Engine } from "@fermata/engine/Engine"
 import type { HostClock } from "@fermata/engine/HostClock"
 import type { Services } from "@fermata/engine/HttpService"
 import type { Store } from "@fermata/engine/Store"
+import type { Tasks } from "@fermata/engine/Tasks"
 import type { HostSql } from "@fermata/host-node/HostSql"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -63,6 +65,14 @@ export interface FermataConfig {
    * whoever has the run does its tasks at once.
    */
   readonly queue?: string | { readonly name: string; readonly concurrency?: number }
+  /**
+   * Who does tasks: `Dispatch.make({ ... })` of `@fermata/operations`, or one with more given to its `layer`. Workers
+   * serve it, and `tasks add` takes no task that it does not do.
+   */
+  readonly dispatch?: {
+    readonly layer: Layer.Layer<never, unknown, HostServices | Llm | Models | Tasks>
+    readonly intake: (request: TaskRequest) => Effect.Effect<TaskRequest, { readonly message: string }>
+  }
   /** The model of the `llm` steps of contracts; it may ask the models of agents, as `ModelLlm.layer` does. */
   readonly llm?: Layer.Layer<Llm, unknown, Models>
   /** Kinds of steps that contracts may use beside the standard ones, made with `StepKind.make`. Whatever services they need they bring along. */
@@ -267,6 +277,10 @@ const fields: {
           (Number.isInteger(value["concurrency"]) && Number(value["concurrency"]) > 0)) &&
         Object.keys(value).every((name) => name === "name" || name === "concurrency")),
     "the name of a queue, such as \"jobs\", or { name: \"jobs\", concurrency: 4 }"
+  ],
+  dispatch: [
+    (value) => isObject(value) && Layer.isLayer(value["layer"]) && typeof value["intake"] === "function",
+    "who does tasks, such as Dispatch.make({ adapters: { ... } })"
   ],
   llm: [Layer.isLayer, "a layer of Llm, such as Llm.layerScripted([...])"],
   kinds: [

@@ -42,6 +42,7 @@ import { type CommandFailed, fromUnknown, refused } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
 import { fileLabel, readContract } from "./ContractFile.ts"
 import type { Globals } from "./Globals.ts"
+import * as ContractQueue from "./internal/ContractQueue.ts"
 import * as Duplicates from "./internal/Duplicates.ts"
 import { why } from "./JsonOption.ts"
 import * as Kinds from "./Kinds.ts"
@@ -205,7 +206,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       // A command that follows one run does the tasks of that run itself.
       const runtime = queue === undefined || options.worker !== true
         ? handlers
-        : yield* inQueue(context, queue, handlers).pipe(
+        : yield* ContractQueue.inQueue(context, queue, handlers).pipe(
           Scope.provide(scope),
           (queued) => inConfig(loaded, "queue", queued)
         )
@@ -228,6 +229,17 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
         place = `agents[${index}]`
         const needs = Layer.succeedContext(Context.merge(given, opened!.context))
         yield* inConfig(loaded, "agents", Layer.buildWithScope(Layer.provide(layer, needs), scope))
+      }
+      const { dispatch } = loaded.config
+      if (dispatch !== undefined && options.worker === true) {
+        place = "dispatch"
+        const needs = Context.merge(given, opened?.context ?? Context.empty()) as Context.Context<never>
+        const services = Layer.succeedContext(Context.add(Context.merge(needs, context), Llm, llmService))
+        yield* inConfig(
+          loaded,
+          "dispatch",
+          Layer.buildWithScope(Layer.provide(dispatch.layer as never, services), scope)
+        )
       }
       yield* addContracts(serviced, loaded, served)
       if (options.worker === true) {
@@ -424,18 +436,6 @@ const lateServices = () => {
 /** Says which model is asked, so that nobody takes the words of a script for those of a model. */
 const tellModel = ({ name, provider }: Model): void =>
   noteNow(`  model: ${name}${provider === "scripted" ? " (a script answers, and no provider is asked)" : ""}`)
-
-/** The tasks of contracts in a queue, which this process serves. */
-const inQueue = Effect.fnUntraced(function*(
-  context: Context.Context<Tasks>,
-  queue: NonNullable<Config.FermataConfig["queue"]>,
-  runtime: TaskRuntime["Service"]
-) {
-  const { concurrency = 1, name } = typeof queue === "string" ? { name: queue } : queue
-  const { make, serve } = yield* Effect.promise(() => import("@fermata/contracts/QueuedTasks"))
-  yield* Effect.provideContext(serve({ queue: name, concurrency, runtime }), context)
-  return make(Context.get(context, Tasks), { queue: name, tasks: runtime.tasks })
-})
 
 const service = <I, S, E>(key: Context.Key<I, S>, layer: Layer.Layer<I, E>, scope: Scope.Scope): Effect.Effect<S, E> =>
   Effect.map(Layer.buildWithScope(layer, scope), (context) => Context.get(context, key))

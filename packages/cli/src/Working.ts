@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import { type CommandFailed, exitCodes } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
+import * as DispatchLock from "./DispatchLock.ts"
 import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
 import type { MetricsPlace } from "./MetricsPlace.ts"
@@ -22,19 +23,21 @@ import * as Words from "./Words.ts"
 export interface Options {
   /** Until there is nothing left to do; otherwise until it is interrupted. */
   readonly untilIdle: boolean
+  /** One round of work, that no other process may do at the same time. */
+  readonly isAlone?: boolean
   readonly metrics: MetricsPlace | undefined
 }
 
 /** Works, and tells of it. */
 export const work = (
   globals: Globals,
-  { metrics, untilIdle }: Options
+  { isAlone = false, metrics, untilIdle }: Options
 ): Effect.Effect<void, CommandFailed, Scope.Scope> =>
   Effect.gen(function*() {
     const config = yield* Config.loadOrRecall(globals, [process.cwd()])
     // Runs before the engine closes: a worker that is stopped in order has done what it should.
     const host = yield* Host.open(globals, {
-      command: untilIdle ? "worker --until-idle" : "worker",
+      command: isAlone ? "run-once" : untilIdle ? "worker --until-idle" : "worker",
       worker: true,
       config
     })
@@ -45,6 +48,7 @@ export const work = (
         yield* note(`stopping: ${runs === 0 ? "no run is under way" : `${Words.count(runs, "run")} let go`}`)
       })
     )
+    if (isAlone) yield* DispatchLock.hold(host)
     const teller = new Teller(host.now)
     yield* host.engine.committed.pipe(
       Stream.runForEach((committed) => Effect.forEach(teller.take(committed), tell(globals, host), { discard: true })),
@@ -130,6 +134,8 @@ const busyWith = (host: Host.Host): Effect.Effect<Busy | undefined, CommandFaile
   Effect.gen(function*() {
     const { backend } = host.store
     if ((yield* host.engine.awake) > 0) return { key: "awake" }
+    const tasks = yield* host.refine(host.tasks.list({ status: "running", limit: 500 }))
+    if (tasks.some(({ owner, run }) => owner === host.engine.ownerId && run === undefined)) return { key: "tasks" }
     const { outbox, owned } = yield* host.refine(host.runs.census)
     if (outbox > 0) return { key: "outbox" }
     const now = host.now()

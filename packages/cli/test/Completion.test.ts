@@ -19,7 +19,7 @@ const offered = async (project: Project, line: string): Promise<ReadonlyArray<st
 describe("completion", () => {
   it("offers commands, options, values, files, workflows, runs, steps, signals and events, and makes no database", async () => {
     const project = new Project()
-    assert.deepStrictEqual(await offered(project, "fermata ru"), ["run", "runs"])
+    assert.deepStrictEqual(await offered(project, "fermata ru"), ["run", "runs", "run-once"])
     assert.deepStrictEqual(await offered(project, "fermata runs show "), [])
     assert.deepStrictEqual(await offered(project, "fermata run a"), ["approval.json"])
     assert.isFalse(existsSync(project.db))

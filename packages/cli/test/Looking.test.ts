@@ -88,7 +88,8 @@ describe("command lines that only look", () => {
       "contracts add",
       "backup",
       "doctor",
-      "init"
+      "init",
+      "run-once"
     ]
     assert.sameMembers([...leaves(commandFermata)], [...looking, ...working])
     for (const path of looking) assert.isTrue(onlyLooks(path.split(" ")), path)

@@ -19,6 +19,7 @@ import { commandQueue } from "./Queue.ts"
 import { commandReplay } from "./Replay.ts"
 import { commandRetention } from "./Retention.ts"
 import { commandRun } from "./Run.ts"
+import { commandRunOnce } from "./RunOnce.ts"
 import { commandRuns } from "./Runs.ts"
 import { commandSchedules } from "./Schedules.ts"
 import { commandScheduleCreate } from "./schedules/Create.ts"
@@ -69,6 +70,7 @@ export const commandFermata = Command.make("fermata").pipe(
     commandQueue,
     commandWebhooks,
     commandWorker,
+    commandRunOnce,
     commandWorkers,
     commandServe,
     commandToken,

@@ -64,10 +64,15 @@ export const commandTasksAdd = Command.make(
           ...(Option.isNone(payload) ? {} : { payload: yield* JsonOption.read("--payload", payload.value) }),
           ...(Option.isNone(delay) ? {} : { delayMs: delay.value * 1_000 })
         }
-      yield* withOperator({ command: "tasks add", idle: true }, (operator, { as, json }) =>
+      yield* withOperator({ command: "tasks add", idle: true }, (operator, { as, config, json }) =>
         Effect.gen(function*() {
-          const added = yield* operator.refine(operator.tasks.enqueue(request as TaskRequest, { by: as }))
-          if (json) return yield* document(added)
+          const asked = operator.here === undefined
+            ? request as TaskRequest
+            : yield* taken(request as TaskRequest, config)
+          const added = yield* operator.refine(operator.tasks.enqueue(asked, { by: as }))
+          if (json) {
+            return yield* document(added)
+          }
           const { id, queue } = added.task
           yield* line(id)
           yield* note(
@@ -90,3 +95,16 @@ export const commandTasksAdd = Command.make(
     { command: "fermata tasks add --task @task.json", description: "A whole task, as the API takes it" }
   ])
 )
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** The task as the configuration has it done, where it says who does tasks. */
+const taken = Effect.fnUntraced(function*(request: TaskRequest, file: string | undefined) {
+  const { load } = yield* Effect.promise(() => import("../../Config.ts"))
+  const { config: { dispatch } } = yield* load(file, [process.cwd()])
+  return dispatch === undefined || typeof request !== "object" || request === null || typeof request.kind !== "string"
+    ? request
+    : yield* Effect.mapError(dispatch.intake(request), ({ message }) => refused("TaskRefused", message))
+})

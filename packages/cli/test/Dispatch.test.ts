@@ -1,0 +1,79 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as SqliteBackend from "@fermata/host-node/SqliteBackend"
+import { Effect } from "effect"
+import { fileURLToPath } from "node:url"
+import { Project } from "./support/Project.ts"
+
+const config = ["--config", fileURLToPath(new URL("support/dispatch.config.ts", import.meta.url))]
+
+describe("a configuration that says who does tasks", () => {
+  it("R-07, R-29, R-38, R-55: tasks are added by the command, done in one round, and read with their results", async () => {
+    const project = new Project()
+    for (const n of [1, 2, 3]) {
+      const added = await project.fermata(
+        "tasks",
+        "add",
+        "--task",
+        JSON.stringify({ kind: "aibtc-checkin", id: `t${n}`, payload: n }),
+        ...config
+      )
+      assert.deepInclude(added, { code: 0, stdout: `t${n}\n` })
+    }
+    const round = await project.fermata("run-once", ...config)
+    assert.strictEqual(round.code, 0, round.stderr)
+    for (const n of [1, 2, 3]) {
+      const shown = await project.fermata("tasks", "show", `t${n}`, "--json")
+      assert.deepInclude(shown.json as object, {
+        status: "completed",
+        adapter: "heartbeat",
+        result: { output: { given: n }, artifacts: [] }
+      })
+    }
+    // With nothing to do it ends as well.
+    assert.strictEqual((await project.fermata("run-once", ...config)).code, 0)
+  })
+
+  it("R-12, R-13, R-55: a task that nobody does is refused with 2, and nothing is added", async () => {
+    const project = new Project()
+    const refused = async (...args: ReadonlyArray<string>) => {
+      const { code, stderr, stdout } = await project.fermata("tasks", "add", ...args, ...config)
+      assert.deepStrictEqual([code, stdout], [2, ""], stderr)
+      return stderr
+    }
+    assert.include(await refused("discord-reply"), "nobody does tasks of kind \"discord-reply\" here")
+    assert.include(
+      await refused("aibtc-checkin", "--adapter", "codex"),
+      "there is no adapter \"codex\" here; there are \"heartbeat\""
+    )
+    assert.include(await refused("aibtc-checkin", "--profile", "lumen"), "There is no profile \"lumen\"; none is known")
+    assert.include(await refused("--task", "{\"kind\":\"aibtc-checkin\",\"colour\":1}"), "colour")
+    assert.include(await refused("--task", "{not"), "--task")
+    assert.deepInclude(await project.fermata("tasks", "ls", "--json"), { code: 0, stdout: "" })
+  })
+
+  it("R-30, R-59: while another process does a round of work, a second is told so with 4, and nothing is done", async () => {
+    const project = new Project()
+    await project.fermata("tasks", "add", "aibtc-checkin", "--id", "t", ...config)
+    const held = (until: number) =>
+      Effect.runPromise(
+        Effect.flatMap(SqliteBackend.make({ file: project.db }), (backend) =>
+          backend.write([
+            { op: "heartbeat", owner: { id: "other", expiresAt: until, worker: true, info: "{}" } },
+            { op: "bookmark", name: "dispatch", holder: "other", now: Date.now(), until }
+          ])).pipe(Effect.scoped)
+      )
+    await held(Date.now() + 60_000)
+    const second = await project.fermata("run-once", ...config)
+    assert.strictEqual(second.code, 4)
+    assert.include(second.stderr, "another process does a round of work; nothing was done here")
+    assert.deepInclude((await project.fermata("tasks", "show", "t", "--json")).json as object, {
+      status: "queued",
+      attempts: 0
+    })
+    // It has died, and its lease is over.
+    await held(Date.now() - 1)
+    const third = await project.fermata("run-once", ...config)
+    assert.strictEqual(third.code, 0, third.stderr)
+    assert.deepInclude((await project.fermata("tasks", "show", "t", "--json")).json as object, { status: "completed" })
+  })
+})
