@@ -58,9 +58,16 @@ const unknown = [
   { named: /\bpolicy rm 3e1a\b/, refusal: /^error: No rule "3e1a" stands/m },
   { named: /\bmcp log(in|out) github\b/, refusal: /^error: There is no MCP server "github"/m },
   { named: /\btasks (show|cancel|retry) 1f0c93ab\b/, refusal: /^error: There is no task 1f0c93ab/m },
-  { named: /\bwebhooks delivery ops wh_1f0c93ab\b/, refusal: /^error: There is no webhook (delivery|endpoint)/m },
+  {
+    named: /\bwebhooks (delivery|redeliver) ops wh_1f0c93ab\b/,
+    refusal: /^error: There is no webhook (delivery|endpoint)/m
+  },
   { named: /\bsources show github\b/, refusal: /^error: There is no source "github"/m },
   { named: /\bsensors show 0000000000000007\b/, refusal: /^error: Nothing that is kept came in/m },
+  {
+    named: /\bimport run\.json\b/,
+    refusal: /^error: (the file run\.json is no JSON|--.*|there is no file run\.json)/im
+  },
   { named: /\btoken rm 3e1a\b/, refusal: /^error: There is no token "3e1a"/m },
   { named: /--tls-cert cert\.pem\b/, refusal: /^error: --tls-cert cert\.pem cannot be read/m },
   { named: /\brun purchase\b/, refusal: /^error: There is no workflow "purchase"/m }

@@ -59,6 +59,11 @@ export const work = (
       const { serve } = yield* Effect.promise(() => import("./MetricsPort.ts"))
       yield* serve(host, globals, metrics)
     }
+    // Schedules come first, so that what they ask for is done in the same round.
+    if (isAlone) {
+      const { firings } = yield* host.refine(host.schedules.tick)
+      yield* note(`${Words.count(firings.length, "slot")} of schedules fired`)
+    }
     yield* host.serve()
     const serves = [...host.served(), "contracts"]
     yield* note(

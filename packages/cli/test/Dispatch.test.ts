@@ -33,6 +33,33 @@ describe("a configuration that says who does tasks", () => {
     assert.strictEqual((await project.fermata("run-once", ...config)).code, 0)
   })
 
+  it("R-18, R-32: a round fires the schedules that are due before it takes tasks, so what they ask for is done in it", async () => {
+    const project = new Project()
+    const put = await project.fermata(
+      "schedules",
+      "put",
+      "nightly",
+      "--every",
+      "1h",
+      "--start",
+      "2026-01-31T00:00Z",
+      "--task",
+      "{\"kind\":\"aibtc-checkin\",\"payload\":7}"
+    )
+    assert.strictEqual(put.code, 0, put.stderr)
+    const due = await project.fermata("schedules", "run", "nightly")
+    assert.strictEqual(due.code, 0, due.stderr)
+    const round = await project.fermata("run-once", ...config)
+    assert.strictEqual(round.code, 0, round.stderr)
+    const told = round.stderr.split("\n")
+    const place = (what: RegExp) => told.findIndex((line) => what.test(line))
+    assert.isAtLeast(place(/slots? of schedules fired/), 0, round.stderr)
+    assert.isBelow(place(/slots? of schedules fired/), place(/worker \d+ on/))
+    const { lines } = await project.fermata("tasks", "ls", "--json")
+    assert.lengthOf(lines, 1)
+    assert.deepInclude(lines[0] as object, { kind: "aibtc-checkin", status: "completed" })
+  })
+
   it("R-12, R-13, R-55: a task that nobody does is refused with 2, and nothing is added", async () => {
     const project = new Project()
     const refused = async (...args: ReadonlyArray<string>) => {

@@ -100,12 +100,14 @@ describe("what lines show of data", () => {
     )
     const unescaped = files.filter((file) =>
       file !== "Output.ts" &&
-      /\bwrite\(/.test(readFileSync(new URL(file, root), "utf8").replaceAll("process.stdout.write", ""))
+      /\bwrite\(/.test(
+        readFileSync(new URL(file, root), "utf8").replaceAll(/\b(?:process\.stdout|backend)\.write/g, "")
+      )
     )
     assert.deepStrictEqual(
       unescaped.sort(),
-      ["Main.ts", "bin.ts", "commands/runs/Artifact.ts", "mcp/Serving.ts"],
-      "help, versions, completions, the messages of MCP and, into a pipe, the bytes of artifacts alone are written as they are"
+      ["Main.ts", "bin.ts", "commands/Export.ts", "commands/runs/Artifact.ts", "mcp/Serving.ts"],
+      "help, versions, completions, the messages of MCP and, into a pipe, exports and the bytes of artifacts alone are written as they are"
     )
   })
 })

@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import { writeFile } from "node:fs/promises"
 import { resolve } from "node:path"
 import { refused } from "../CommandFailed.ts"
-import { document, note, write } from "../Output.ts"
+import { document, line, note, write } from "../Output.ts"
 import { withOperator } from "../Session.ts"
 import * as Sides from "../Sides.ts"
 import * as Words from "../Words.ts"
@@ -28,7 +28,7 @@ export const commandExport = Command.make(
       Effect.gen(function*() {
         const exported = yield* operator.refine(operator.exports.export(run))
         const text = `${JSON.stringify(exported)}\n`
-        if (Option.isNone(out)) return yield* write(text)
+        if (Option.isNone(out)) return yield* process.stdout.isTTY ? line(text) : write(text)
         const file = resolve(out.value)
         const { why } = yield* Effect.promise(() => import("../JsonOption.ts"))
         yield* Effect.tryPromise({
