@@ -43,18 +43,38 @@ export const make = (
   name: string,
   request: Omit<TaskRequest, "id">
 ): Effect.Effect<Schema.Json, TaskNotDone, Engine | Tasks | WorkflowInstance> =>
-  Effect.gen(function*() {
-    const added = yield* Step.make(name, {
+  Effect.flatMap(begin(name, request), ({ end }) => end)
+
+/** A task that was added, and whose end may be waited for, or not. */
+export interface Begun {
+  readonly task: string
+  readonly end: Effect.Effect<Schema.Json, TaskNotDone, Engine | WorkflowInstance>
+}
+
+/** As `make`, but goes on once the task is added: for a body that waits for its end and for something else. */
+export const begin = (
+  name: string,
+  request: Omit<TaskRequest, "id">
+): Effect.Effect<Begun, TaskNotDone, Engine | Tasks | WorkflowInstance> =>
+  Effect.map(
+    Step.make(name, {
       input: Schema.Json,
       success: Schema.Struct({ task: Schema.String, signal: Schema.String }),
       error: TaskNotDone,
       onCrash: "rerun",
       run: (input, context) => add(input as unknown as TaskRequest, context)
-    })(request as unknown as Schema.Json)
-    const { error, output = null } = yield* Signal.receive(Signal.make(added.signal, { schema: End }))
-    if (error === undefined) return output
-    return yield* new TaskNotDone({ task: added.task, code: error.code, problem: error.message })
-  })
+    })(request as unknown as Schema.Json),
+    ({ signal, task }) => ({
+      task,
+      end: Effect.flatMap(
+        Signal.receive(Signal.make(signal, { schema: End })),
+        ({ error, output = null }) =>
+          error === undefined
+            ? Effect.succeed(output)
+            : Effect.fail(new TaskNotDone({ task, code: error.code, problem: error.message }))
+      )
+    })
+  )
 
 // ----------------------------------------------------------------------------
 // internal
