@@ -178,6 +178,21 @@ describe("a body that asks for a task", () => {
   )
 
   test(
+    "goes on at once when the run ends that does the task",
+    Effect.gen(function*() {
+      const { handOver, serve } = yield* Tasks
+      const { runId } = yield* ask("it")
+      yield* settled
+      yield* serve({
+        queue: "default",
+        run: (task) => handOver(task, { workflow: "work", payload: { does: task.kind } })
+      })
+      yield* settled
+      assert.deepInclude(yield* find(runId), { status: "completed", output: { did: "it" } })
+    })
+  )
+
+  test(
     "that is cancelled, or goes on without it, has the task cancelled, also one that is at work",
     Effect.gen(function*() {
       const tasks = yield* Tasks

@@ -108,8 +108,8 @@ export const deliver = Effect.fnUntraced(function*(carrier: Carrier) {
       )
     }
     carried = true
-    // Who listens for the end of a run may have been told of it at once.
-    if (rows.length < limit && !rows.some(({ kind }) => kind === "listen")) return carried
+    // Who listens for the end of a run may have been told of it at once, and a task that has ended tells who waits for it.
+    if (rows.length < limit && !rows.some(({ kind }) => kind === "listen" || kind === "ended")) return carried
   }
   return carried
 })
