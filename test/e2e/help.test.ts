@@ -68,6 +68,8 @@ const unknown = [
     named: /\bimport run\.json\b/,
     refusal: /^error: (the file run\.json is no JSON|--.*|there is no file run\.json)/im
   },
+  { named: /\binstances (show|move) ada-1\b/, refusal: /^error: There is no instance "ada-1"/m },
+  { named: /\binstances create goal-loop\b/, refusal: /^error: There is no machine "goal-loop"/m },
   { named: /\btoken rm 3e1a\b/, refusal: /^error: There is no token "3e1a"/m },
   { named: /--tls-cert cert\.pem\b/, refusal: /^error: --tls-cert cert\.pem cannot be read/m },
   { named: /\brun purchase\b/, refusal: /^error: There is no workflow "purchase"/m }

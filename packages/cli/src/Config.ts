@@ -20,6 +20,7 @@ import type { Services } from "@fermata/engine/HttpService"
 import type { Store } from "@fermata/engine/Store"
 import type { Tasks } from "@fermata/engine/Tasks"
 import type { HostSql } from "@fermata/host-node/HostSql"
+import type { Machine } from "@fermata/operations/Machine"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
@@ -73,6 +74,8 @@ export interface FermataConfig {
     readonly layer: Layer.Layer<never, unknown, HostServices | Llm | Models | Tasks>
     readonly intake: (request: TaskRequest) => Effect.Effect<TaskRequest, { readonly message: string }>
   }
+  /** Machines whose instances workers have, made with `Machine.make` of `@fermata/operations`; `Templates.all` has two. */
+  readonly machines?: ReadonlyArray<Machine>
   /** The model of the `llm` steps of contracts; it may ask the models of agents, as `ModelLlm.layer` does. */
   readonly llm?: Layer.Layer<Llm, unknown, Models>
   /** Kinds of steps that contracts may use beside the standard ones, made with `StepKind.make`. Whatever services they need they bring along. */
@@ -281,6 +284,14 @@ const fields: {
   dispatch: [
     (value) => isObject(value) && Layer.isLayer(value["layer"]) && typeof value["intake"] === "function",
     "who does tasks, such as Dispatch.make({ adapters: { ... } })"
+  ],
+  machines: [
+    (value) =>
+      Array.isArray(value) &&
+      value.every((one) =>
+        isObject(one) && isText(one["name"]) && isObject(one["states"]) && Layer.isLayer(one["layer"])
+      ),
+    "a list of machines, such as Templates.all"
   ],
   llm: [Layer.isLayer, "a layer of Llm, such as Llm.layerScripted([...])"],
   kinds: [

@@ -230,7 +230,15 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
         const needs = Layer.succeedContext(Context.merge(given, opened!.context))
         yield* inConfig(loaded, "agents", Layer.buildWithScope(Layer.provide(layer, needs), scope))
       }
-      const { dispatch } = loaded.config
+      const { dispatch, machines = [] } = loaded.config
+      for (const [index, machine] of machines.entries()) {
+        place = `machines[${index}]`
+        yield* inConfig(
+          loaded,
+          "machines",
+          Layer.buildWithScope(Layer.provide(machine.layer, Layer.succeedContext(given)), scope)
+        )
+      }
       if (dispatch !== undefined && options.worker === true) {
         place = "dispatch"
         const needs = Context.merge(given, opened?.context ?? Context.empty()) as Context.Context<never>

@@ -151,7 +151,7 @@ export default { contracts: "contracts/*.json", skills: "skills", tasks: { look:
       )
       assert.strictEqual(
         yield* problem("export default { steps: [] }"),
-        "The configuration FILE has the unknown field \"steps\"; known are extends, workflows, contracts, tasks, queue, dispatch, llm, kinds, agents, models, secrets, egress, skills, mcp, services, server, scripted"
+        "The configuration FILE has the unknown field \"steps\"; known are extends, workflows, contracts, tasks, queue, dispatch, machines, llm, kinds, agents, models, secrets, egress, skills, mcp, services, server, scripted"
       )
       const agent = (name: string, ...below: ReadonlyArray<string>) =>
         `{ layer, agent: { name: "${name}", models: [], agents: [${

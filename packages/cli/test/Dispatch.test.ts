@@ -60,6 +60,46 @@ describe("a configuration that says who does tasks", () => {
     assert.deepInclude(lines[0] as object, { kind: "aibtc-checkin", status: "completed" })
   })
 
+  it("R-48, R-50 to R-53, R-62 to R-65: instances of machines are made, pursued in rounds of work, listed, shown and moved", async () => {
+    const project = new Project()
+    const goal = JSON.stringify({ summary: "Answer Ada", objective: "Ada knows" })
+    const typed = (...args: ReadonlyArray<string>) => project.fermata("instances", ...args, ...config)
+    assert.deepInclude(await typed("ls"), { code: 2 })
+    const made = await typed("create", "goal-loop", "ada-1", "--context", goal, "--json")
+    assert.strictEqual(made.code, 0, made.stderr)
+    assert.deepInclude(made.json as object, { key: "ada-1", joined: false })
+    assert.deepInclude((await typed("create", "goal-loop", "ada-1", "--context", goal, "--json")).json as object, {
+      joined: true
+    })
+    assert.strictEqual((await project.fermata("run-once", ...config)).code, 0)
+    const shown = await typed("show", "ada-1", "--json")
+    assert.deepInclude(shown.json as object, { state: "met", status: "completed", allowed: [] })
+    assert.match((await typed("show", "ada-1")).stdout, /^instance ada-1 of goal-loop, run .*\nstate {4}met\n/)
+
+    await typed(
+      "create",
+      "community-research",
+      "wiki",
+      "--context",
+      "{\"slug\":\"a\",\"topic\":\"b\",\"output_path\":\"c.md\"}"
+    )
+    assert.strictEqual((await project.fermata("run-once", ...config)).code, 0)
+    assert.match((await typed("ls")).stdout, /wiki +community-research +research/)
+    const refused = await typed("move", "wiki", "published")
+    assert.deepStrictEqual([refused.code, refused.stdout], [2, ""])
+    assert.include(refused.stderr, "does not go from \"research\" to \"published\"")
+    assert.strictEqual((await typed("move", "wiki", "abandoned", "--note", "not now")).code, 0)
+    assert.strictEqual((await project.fermata("run-once", ...config)).code, 0)
+    assert.deepInclude((await typed("show", "wiki", "--json")).json as object, { state: "abandoned" })
+    for (
+      const args of [["create", "gaol-loop", "x"], ["show", "nowhere"], ["create", "goal-loop", "y", "--context", "{}"]]
+    ) {
+      const { code, stderr } = await typed(...args)
+      assert.strictEqual(code, 2, stderr)
+      assert.match(stderr, /^error: /)
+    }
+  })
+
   it("R-12, R-13, R-55: a task that nobody does is refused with 2, and nothing is added", async () => {
     const project = new Project()
     const refused = async (...args: ReadonlyArray<string>) => {
@@ -70,7 +110,7 @@ describe("a configuration that says who does tasks", () => {
     assert.include(await refused("discord-reply"), "nobody does tasks of kind \"discord-reply\" here")
     assert.include(
       await refused("aibtc-checkin", "--adapter", "codex"),
-      "there is no adapter \"codex\" here; there are \"heartbeat\""
+      "there is no adapter \"codex\" here; there are \"goal\", \"heartbeat\""
     )
     assert.include(await refused("aibtc-checkin", "--profile", "lumen"), "There is no profile \"lumen\"; none is known")
     assert.include(await refused("--task", "{\"kind\":\"aibtc-checkin\",\"colour\":1}"), "colour")

@@ -89,6 +89,10 @@ describe("command lines that only look", () => {
       "backup",
       "doctor",
       "init",
+      "instances create",
+      "instances ls",
+      "instances show",
+      "instances move",
       "run-once"
     ]
     assert.sameMembers([...leaves(commandFermata)], [...looking, ...working])

@@ -119,7 +119,6 @@ export const make = <const Fields extends Schema.Struct.Fields, const States ext
   }).annotate(Workflows.Title, ((given: { readonly key: string }) => given.key) as never)
 
   const body = Effect.fnUntraced(function*(given: { readonly key: string; readonly context: unknown }) {
-    const started = yield* Clock.currentTimeMillis
     const doc = RunState.make(document, {
       schema: Standing,
       initial: { template: name, key: given.key, state: "", context: null, results: [], history: [] }

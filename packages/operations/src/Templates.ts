@@ -50,7 +50,7 @@ export const communityResearch = Machine.make("community-research", {
   }
 })
 
-/** Both. */
+/** The machines that agents come with. */
 export const all: ReadonlyArray<Machine.Machine> = [communityResearch, goalLoop]
 
 // ----------------------------------------------------------------------------

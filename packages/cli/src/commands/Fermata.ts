@@ -13,6 +13,7 @@ import { commandEvents } from "./Events.ts"
 import { commandExport } from "./Export.ts"
 import { commandImport } from "./Import.ts"
 import { commandInit } from "./Init.ts"
+import { commandInstances } from "./Instances.ts"
 import { commandMcp } from "./Mcp.ts"
 import { commandPolicy } from "./Policy.ts"
 import { commandQueue } from "./Queue.ts"
@@ -71,6 +72,7 @@ export const commandFermata = Command.make("fermata").pipe(
     commandWebhooks,
     commandWorker,
     commandRunOnce,
+    commandInstances,
     commandWorkers,
     commandServe,
     commandToken,
