@@ -41,7 +41,7 @@ describe("fermata", () => {
     assert.match(runHelp.stdout, /--json/)
     const table = readFileSync(new URL("../../packages/cli/README.md", import.meta.url), "utf8")
     const exitCodes = [...table.slice(table.indexOf("## Exit codes")).matchAll(/^\| (\d) \| (.+) \|$/gm)]
-    assert.deepStrictEqual(exitCodes.map(([, code]) => code), ["0", "1", "2", "3"])
+    assert.deepStrictEqual(exitCodes.map(([, code]) => code), ["0", "1", "2", "3", "4"])
     for (const [, code, text] of exitCodes) {
       assert.include(runHelp.stdout, `\n  ${code}  ${text!.replaceAll("`", "")}\n`)
     }

@@ -35,7 +35,7 @@ describe("completion", () => {
   it("offers in bash what the command knows, and makes no database", async () => {
     const project = new Project()
     const before = offered(project, ["fermata ru", "fermata runs show ", "fermata run a"])
-    assert.deepStrictEqual(before, [["run", "runs"], [], ["approval.json"]])
+    assert.deepStrictEqual(before, [["run", "runs", "run-once"], [], ["approval.json"]])
     assert.isFalse(existsSync(project.db))
 
     const { json: { runId } } = await project.fermata("run", "Shop", "--input", "{\"id\":\"1\"}", "--json")

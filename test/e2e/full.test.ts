@@ -115,7 +115,7 @@ describe("a full disk", () => {
       const running = project.start(["run", "count", "--json", "--input", input, "--config", config], {
         env: { KILL_LINES: lines.file },
         // Of 512 bytes each: room for the tables and some of the steps.
-        through: ["sh", "-c", "ulimit -S -f 900; exec \"$0\" \"$@\""]
+        through: ["sh", "-c", "ulimit -S -f 1300; exec \"$0\" \"$@\""]
       })
       await running.says("runs wait until there is room")
       assert.strictEqual(spawnSync("prlimit", ["--pid", String(running.process.pid), "--fsize=unlimited:"]).status, 0)

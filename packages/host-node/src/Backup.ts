@@ -107,10 +107,8 @@ const copy = (db: string, to: string): void => {
   try {
     const problem = refusal(source)
     if (problem !== null) throw new Refused(problem)
-    // The copy gives pages back that are free, also where the database was made by a build that did not. One that does
-    // so already would be written to by this.
-    const [mode] = Object.values(source.prepare("PRAGMA auto_vacuum").get() ?? {})
-    if (mode === 0) source.exec(FreePages.preparing)
+    // The copy gives pages back that are free, also where the database was made by a build that did not.
+    FreePages.prepare(source)
     source.prepare("VACUUM INTO ?").run(to)
   } finally {
     source.close()

@@ -96,7 +96,7 @@ const openToWrite = (options: Options): Effect.Effect<Sqlite, StorageFailed, Sco
       const copiedAt = options.copied === true ? null : copied(db)
       if (copiedAt !== null) throw new Copy(copiedAt)
       // Counts for a new file alone, and before its log.
-      db.exec(FreePages.preparing)
+      FreePages.prepare(db)
       db.exec(FreePages.overwriting)
       const mode = db.prepare("PRAGMA journal_mode = WAL").get()
       if (mode?.["journal_mode"] !== "wal") {

@@ -6,12 +6,18 @@
 import type { DatabaseSync } from "node:sqlite"
 import { prepareLean } from "./Rows.ts"
 
-/** Before the first table is made: what can be given back in parts. */
-export const preparing = "PRAGMA auto_vacuum = INCREMENTAL"
+/**
+ * Before the first table is made, or a copy: what can be given back in parts. Of a database that is so already it does
+ * nothing, since to say so again would be a write, for which there may be no room and no right.
+ */
+export const prepare = (db: DatabaseSync): void => {
+  const [mode] = Object.values(db.prepare("PRAGMA auto_vacuum").get() ?? {})
+  if (mode !== incremental) db.exec("PRAGMA auto_vacuum = INCREMENTAL")
+}
 
 /**
  * What is deleted is overwritten, in the file and in what is written of it: it is
- * what somebody wanted gone. Neither this nor the pointers that `preparing` keeps
+ * what somebody wanted gone. Neither this nor the pointers that `prepare` has it keep
  * can be measured on the path of a step or of a run.
  */
 export const overwriting = "PRAGMA secure_delete = ON"
