@@ -73,6 +73,34 @@ describe("the runtime of one machine", () => {
     await server.ended
   })
 
+  it("R-60, R-71: the state says what there is to do, whether tasks are given out, and what happened last, here and there the same", async () => {
+    const project = new Project()
+    await project.fermata("tasks", "add", "aibtc-checkin", "--id", "a", ...config)
+    await project.fermata("tasks", "add", "aibtc-checkin", "--id", "b", ...config)
+    await project.fermata("emit", "person.arrived", "--data", "{}")
+    const server = await serving(project, "--no-work")
+    assert.strictEqual((await server.post("/api/pause", { paused: true })).status, 200)
+    const state = await get(`${server.url}/api/state`)
+    assert.deepStrictEqual(state["tasks"], { queued: 2, running: 0 })
+    assert.deepInclude(state["dispatch"] as object, { paused: true })
+    assert.strictEqual((state["lastEvent"] as { name: string }).name, "person.arrived")
+    for (const at of [[], ["--server", server.url]]) {
+      const { code, json, stderr } = await project.start(["status", "--json", ...at], {
+        env: at.length === 0 ? {} : { FERMATA_DB: undefined, FERMATA_AS: undefined }
+      }).ended
+      assert.strictEqual(code, 0, stderr)
+      const { dispatch, lastEvent, tasks } = json as unknown as typeof state
+      assert.deepStrictEqual({ tasks, dispatch, lastEvent }, {
+        tasks: state["tasks"],
+        dispatch: state["dispatch"],
+        lastEvent: state["lastEvent"]
+      })
+    }
+    assert.match((await project.fermata("status")).stdout, /^tasks {7}2 queued\ndispatch {4}paused by /m)
+    server.process.kill("SIGTERM")
+    await server.ended
+  })
+
   it("R-45: what is logged is a line of JSON each, with its time", async () => {
     const project = new Project()
     await project.fermata("tasks", "add", "aibtc-checkin", "--id", "t", ...config)

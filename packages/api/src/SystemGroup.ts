@@ -1,5 +1,6 @@
 /** The routes that tell whether the server lives and what it has to do. */
 import { Census, Owner, Reaped, ReapOptions } from "@fermata/core/Owner"
+import { Dispatch } from "@fermata/core/TaskQueue"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
@@ -27,7 +28,16 @@ const reap = HttpApiEndpoint.post("reap", "/workers/reap", {
 }).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
 
 const state = HttpApiEndpoint.get("state", "/state", {
-  success: Schema.Struct({ counts: Census, workers: Schema.Array(Owner) })
+  success: Schema.Struct({
+    counts: Census,
+    workers: Schema.Array(Owner),
+    /** Tasks of all queues but the engine's own. */
+    tasks: Schema.Struct({ queued: Schema.Int, running: Schema.Int }),
+    /** Whether tasks are given out. */
+    dispatch: Dispatch,
+    /** The event that was published last, as far as it is kept; null for none. */
+    lastEvent: Schema.NullOr(Schema.Struct({ id: Schema.String, name: Schema.String, at: Schema.Finite }))
+  })
 }).annotate(RequiredScope, "read")
 
 /** What a process does, as Prometheus reads it. A process that serves nothing else may serve this route alone. */

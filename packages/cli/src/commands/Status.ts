@@ -1,4 +1,5 @@
 import type { Owner } from "@fermata/core/Owner"
+import type { TaskQueue } from "@fermata/core/TaskQueue"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { document, lines } from "../Output.ts"
@@ -18,6 +19,9 @@ export const commandStatus = Command.make(
           const { byReason, byStatus } = yield* operator.refine(operator.runs.census)
           const owners = yield* operator.refine(operator.runs.owners)
           const workers = owners.filter((owner) => owner.worker && isAlive(owner, operator.there === undefined)).length
+          const queues = yield* operator.refine(operator.tasks.queues)
+          const tasks = { queued: sum(queues, "queued"), running: sum(queues, "running") }
+          const dispatch = yield* operator.refine(operator.tasks.dispatch)
           const [lastEvent] = yield* operator.refine(operator.events.kept({ limit: 1 }))
           if (json) {
             return yield* document({
@@ -25,6 +29,8 @@ export const commandStatus = Command.make(
               runs: byStatus,
               suspended: byReason,
               workers,
+              tasks,
+              dispatch,
               lastEvent: lastEvent === undefined ? null : { id: lastEvent.id, name: lastEvent.name, at: lastEvent.at }
             })
           }
@@ -32,6 +38,8 @@ export const commandStatus = Command.make(
           yield* lines([
             `runs        ${counted(byStatus, "none yet")}`,
             ...(Object.keys(byReason).length === 0 ? [] : [`suspended   ${counted(byReason, "none")}`]),
+            ...(tasks.queued + tasks.running === 0 ? [] : [`tasks       ${counted(tasks, "none")}`]),
+            ...(dispatch.paused ? [`dispatch    paused${dispatch.by === undefined ? "" : ` by ${dispatch.by}`}`] : []),
             `workers     ${workers === 0 ? "none" : workers}`,
             `last event  ${
               lastEvent === undefined ? "none" : `${lastEvent.name}, ${fromNow(lastEvent.at, operator.now())}`
@@ -56,6 +64,9 @@ export const commandStatus = Command.make(
 
 /** A process of this machine that is no more is dead before its lease has ended. */
 const isAlive = (owner: Owner, isHere: boolean): boolean => owner.alive && !(isHere && isGone(owner))
+
+const sum = (queues: ReadonlyArray<TaskQueue>, what: "queued" | "running"): number =>
+  queues.reduce((all, queue) => all + queue[what], 0)
 
 const counted = (counts: Readonly<Record<string, number>>, none: string): string => {
   const some = Object.entries(counts).filter(([, count]) => count > 0)

@@ -1,8 +1,10 @@
 /** What the routes about the server itself do. */
 import { Api } from "@fermata/api/Api"
 import * as EngineMetrics from "@fermata/engine/EngineMetrics"
+import { Events } from "@fermata/engine/Events"
 import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
+import { Tasks } from "@fermata/engine/Tasks"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { Streams } from "../Streams.ts"
@@ -15,6 +17,8 @@ export const layer = HttpApiBuilder.group(
   "system",
   Effect.fn(function*(handlers) {
     const runs = yield* Runs
+    const tasks = yield* Tasks
+    const events = yield* Events
     const feed = yield* Feed
     const streams = yield* Streams
     const inFlight = yield* InFlight
@@ -32,7 +36,18 @@ export const layer = HttpApiBuilder.group(
       reap: Effect.fnUntraced(function*({ payload }) {
         return { reaped: yield* runs.reap({ ...payload, by: yield* Acting.name }) }
       }),
-      state: () => Effect.all({ counts: runs.census, workers: runs.owners })
+      state: () =>
+        Effect.all({
+          counts: runs.census,
+          workers: runs.owners,
+          tasks: Effect.map(tasks.queues, (queues) => ({
+            queued: queues.reduce((sum, { queued }) => sum + queued, 0),
+            running: queues.reduce((sum, { running }) => sum + running, 0)
+          })),
+          dispatch: tasks.dispatch,
+          lastEvent: Effect.map(events.kept({ limit: 1 }), ([last]) =>
+            last === undefined ? null : { id: last.id, name: last.name, at: last.at })
+        })
     })
   })
 )
