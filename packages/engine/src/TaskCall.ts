@@ -56,25 +56,21 @@ export const begin = (
   name: string,
   request: Omit<TaskRequest, "id">
 ): Effect.Effect<Begun, TaskNotDone, Engine | Tasks | WorkflowInstance> =>
-  Effect.map(
-    Step.make(name, {
+  Effect.gen(function*() {
+    const step = Step.make(name, {
       input: Schema.Json,
-      success: Schema.Struct({ task: Schema.String, signal: Schema.String }),
+      success: Schema.NullOr(Schema.Struct({ task: Schema.String, signal: Schema.String })),
       error: TaskNotDone,
       onCrash: "rerun",
       run: (input, context) => add(input as unknown as TaskRequest, context)
-    })(request as unknown as Schema.Json),
-    ({ signal, task }) => ({
-      task,
-      end: Effect.flatMap(
-        Signal.receive(Signal.make(signal, { schema: End })),
-        ({ error, output = null }) =>
-          error === undefined
-            ? Effect.succeed(output)
-            : Effect.fail(new TaskNotDone({ task, code: error.code, problem: error.message }))
-      )
     })
-  )
+    // Between two steps and not inside of one, so that it is no time of execution, and no process is held by it.
+    for (let pause = 1_000;; pause = Math.min(pause * 2, mostPauseMs)) {
+      const added = yield* step(request as unknown as Schema.Json)
+      if (added !== null) return { task: added.task, end: endOf(added) }
+      yield* Effect.sleep(pause)
+    }
+  })
 
 // ----------------------------------------------------------------------------
 // internal
@@ -88,22 +84,31 @@ const End = Schema.Struct({
 
 const mostPauseMs = 60_000
 
+/** Null where the queue is full. */
 const add = Effect.fnUntraced(function*(request: TaskRequest, { idempotencyKey, key }: Step.StepContext) {
   const tasks = yield* Tasks
   const place = yield* CurrentRun
   const signal = `step:${key}`
-  for (let pause = 1_000;; pause = Math.min(pause * 2, mostPauseMs)) {
-    const outcome = yield* tasks.enqueue({ ...request, id: sha256HexNow(idempotencyKey).slice(0, 32) }, {
-      waiter: { run: place!.run.row.id, signal }
-    }).pipe(
-      Effect.map(({ task }) => ({ task: task.id, signal })),
-      Effect.catchTags({
-        QueueFull: () => Effect.undefined,
-        TaskRefused: ({ message }) => new TaskNotDone({ code: "refused", problem: message })
-      }),
-      Effect.catchTag("StorageFailed", Effect.die)
-    )
-    if (outcome !== undefined) return outcome
-    yield* Effect.sleep(pause)
-  }
+  return yield* tasks.enqueue({ ...request, id: sha256HexNow(idempotencyKey).slice(0, 32) }, {
+    waiter: { run: place!.run.row.id, signal }
+  }).pipe(
+    Effect.map(({ task }) => ({ task: task.id, signal })),
+    Effect.catchTags({
+      QueueFull: () => Effect.succeed(null),
+      TaskRefused: ({ message }) => new TaskNotDone({ code: "refused", problem: message })
+    }),
+    Effect.catchTag("StorageFailed", Effect.die)
+  )
 })
+
+/** Waits for the end of a task that was added. */
+const endOf = (
+  { signal, task }: { readonly signal: string; readonly task: string }
+): Effect.Effect<Schema.Json, TaskNotDone, Engine | WorkflowInstance> =>
+  Effect.flatMap(
+    Signal.receive(Signal.make(signal, { schema: End })),
+    ({ error, output = null }) =>
+      error === undefined
+        ? Effect.succeed(output)
+        : Effect.fail(new TaskNotDone({ task, code: error.code, problem: error.message }))
+  )

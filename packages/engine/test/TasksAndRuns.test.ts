@@ -240,4 +240,20 @@ describe("a body that asks for a task", () => {
       assert.strictEqual((yield* find(runId)).status, "suspended")
     })
   )
+
+  test(
+    "may wait for hours for room in a queue, which costs its run no time of execution",
+    Effect.gen(function*() {
+      const tasks = yield* Tasks
+      yield* tasks.configure("default", { maxQueued: 1 }, { by: "ops" })
+      yield* add("first", null)
+      const { runId } = yield* ask("late")
+      yield* settled
+      for (let hour = 0; hour < 3; hour++) yield* adjust(3_600_000)
+      assert.deepInclude(yield* find(runId), { status: "suspended", reason: "timer" })
+      yield* tasks.cancel("first")
+      yield* adjust(60_000)
+      assert.deepStrictEqual((yield* tasks.list({ status: "queued" })).map(({ kind }) => kind), ["late"])
+    })
+  )
 })
