@@ -1,7 +1,8 @@
 /**
  * The tasks of contracts in a task queue: a `task` step adds a task and waits for
  * its end, and whichever worker serves the queue does it, in its turn and within
- * the limits of the queue. The task ends with its run, which it names as its
+ * the limits of the queue; a queue that is full takes it all the same, since its
+ * run was acknowledged before. The task ends with its run, which it names as its
  * waiter; what its lane and priority are is the queue's business.
  */
 import { sha256HexNow } from "@fermata/engine/Digest"
@@ -48,7 +49,7 @@ export const make = (queues: Tasks["Service"], { queue, tasks: known }: Options)
           // The contract says how often its step is tried.
           maxAttempts: 1,
           ...(labels.length === 0 ? {} : { adapter: adapterOf(labels) })
-        }, { waiter: { run: runId, signal: signalName(stepId) } }).pipe(
+        }, { isOwed: true, waiter: { run: runId, signal: signalName(stepId) } }).pipe(
           Effect.catchTags({ QueueFull: failed(true), StorageFailed: failed(true), TaskRefused: failed(false) })
         )
         return { _tag: "Submitted" }

@@ -97,6 +97,20 @@ describe("a task of a contract that waits in a queue", () => {
   )
 
   test(
+    "is taken by a queue that is full, and done in its turn: its run was acknowledged before",
+    Effect.gen(function*() {
+      const tasks = yield* Tasks
+      yield* tasks.configure(queue, { maxQueued: 1 }, { by: "ops" })
+      yield* tasks.enqueue({ id: "first", kind: "render", queue })
+      const run = yield* begin([step("task", "draw", null, { task: "render" })])
+      assert.lengthOf(yield* listed, 2)
+      assert.strictEqual((yield* Effect.flip(tasks.enqueue({ kind: "render", queue })))._tag, "QueueFull")
+      yield* serve()
+      assert.strictEqual((yield* find(run)).status, "completed")
+    })
+  )
+
+  test(
     "is left to a worker that has all of its labels",
     Effect.gen(function*() {
       const run = yield* begin([step("task", "draw", null, { task: "render", labels: ["gpu", "eu"] })])

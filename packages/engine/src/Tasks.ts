@@ -65,6 +65,8 @@ export class Tasks extends Context.Service<Tasks, {
       readonly by?: string
       readonly isEngine?: boolean
       readonly waiter?: { readonly run: string; readonly signal: string }
+      /** It is counted by its queue, and not refused where that is full: for what was acknowledged before. */
+      readonly isOwed?: boolean
     }
   ) => Effect.Effect<Task.Added, QueueFull | TaskRefused | StorageFailed>
   /** The newest first. Those of the engine's own queues are told only where one of them is asked for. */
@@ -242,7 +244,7 @@ export class Tasks extends Context.Service<Tasks, {
       })
 
       return Tasks.of({
-        enqueue: Effect.fn("Tasks.enqueue")(function*(request, { by, isEngine = false, waiter } = {}) {
+        enqueue: Effect.fn("Tasks.enqueue")(function*(request, { by, isEngine = false, isOwed = false, waiter } = {}) {
           const place = yield* CurrentRun
           if (place !== undefined && place.step === undefined) {
             return yield* Effect.die(
@@ -252,9 +254,10 @@ export class Tasks extends Context.Service<Tasks, {
           const tenant = yield* CurrentTenant.current
           const id = (yield* WebCrypto).randomUUID().replaceAll("-", "")
           const asked = yield* Intake.opOf(request, { id, now: now(), tenant, isEngine })
+          const limited = isOwed ? { ...asked, isLimited: false } : asked
           const op: EnqueueOp = waiter === undefined
-            ? asked
-            : { ...asked, task: { ...asked.task, waiterRun: waiter.run, waiterStep: waiter.signal } }
+            ? limited
+            : { ...limited, task: { ...asked.task, waiterRun: waiter.run, waiterStep: waiter.signal } }
           const answer = yield* act<EnqueueOp>(
             op,
             {
