@@ -5,30 +5,21 @@
 import * as Effect from "effect/Effect"
 import type { Backend, StorageFailed } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
+import * as Sweeping from "./Sweeping.ts"
 
-interface Host {
+interface Host extends Sweeping.Sweeper {
   readonly backend: Backend
   readonly options: Pick<EngineOptions, "keepSensorEventsMs">
   /** ms since the epoch, by the clock that programs live by. */
   readonly now: () => number
-  readonly hostSleep: (millis: number) => Effect.Effect<void>
-  readonly closed: boolean
 }
-
-/** How often (ms, host time) a worker sweeps. */
-export const beatMs = 10_000
 
 /** How many rows one beat drops, at most. */
 export const most = 500
 
 /** The sweeps of a worker, one after another, until it is interrupted. */
-export const run = (host: Host): Effect.Effect<never> => {
-  const sweep = Effect.catchCause(
-    make(host),
-    (cause) => Effect.logWarning("what came in long ago could not be dropped", cause)
-  )
-  return Effect.forever(Effect.andThen(host.hostSleep(beatMs), Effect.suspend(() => host.closed ? Effect.void : sweep)))
-}
+export const run = (host: Host): Effect.Effect<never> =>
+  Sweeping.run(host, make(host), "what came in long ago could not be dropped")
 
 /** The effect is one beat. */
 export const make = (
