@@ -101,6 +101,38 @@ describe("the runtime of one machine", () => {
     await server.ended
   })
 
+  it("R-76, R-77: a schedule is put and changed over HTTP, listed once, and what is due is asked for by a tick", async () => {
+    const project = new Project()
+    const server = await serving(project, "--no-work")
+    const put = (seconds: number) =>
+      server.post("/api/schedules", {
+        name: "aibtc-checkin",
+        interval_seconds: seconds,
+        task: { kind: "aibtc-checkin", source: "schedule:aibtc-checkin" }
+      })
+    const made = await put(305)
+    assert.isTrue(made.ok, await made.text())
+    const changed = await put(600)
+    assert.isTrue(changed.ok, await changed.text())
+    const { schedules } = await get(`${server.url}/api/schedules`) as {
+      schedules: ReadonlyArray<{ name: string; spec: unknown }>
+    }
+    assert.deepStrictEqual(schedules.map(({ name, spec }) => [name, spec]), [["aibtc-checkin", { everyMs: 600_000 }]])
+    assert.strictEqual((await put(0)).status, 400)
+    const tick = async () => {
+      const response = await server.post("/api/schedules/tick", {})
+      assert.strictEqual(response.status, 200)
+      return (await response.json() as { started: number }).started
+    }
+    assert.strictEqual(await tick(), 0)
+    assert.isTrue((await server.post("/api/schedules/aibtc-checkin/run", {})).ok)
+    await tick()
+    const { tasks } = await get(`${server.url}/api/tasks`) as { tasks: ReadonlyArray<{ kind: string }> }
+    assert.deepStrictEqual(tasks.map(({ kind }) => kind), ["aibtc-checkin"])
+    server.process.kill("SIGTERM")
+    await server.ended
+  })
+
   it("R-45: what is logged is a line of JSON each, with its time", async () => {
     const project = new Project()
     await project.fermata("tasks", "add", "aibtc-checkin", "--id", "t", ...config)
